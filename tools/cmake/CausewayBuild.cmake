@@ -1,0 +1,75 @@
+# What every target of Causeway is built with, and the three functions that
+# the folders' CMakeLists use: causeway_library, causeway_binary, causeway_test.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+find_program(CAUSEWAY_CCACHE ccache)
+if(CAUSEWAY_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${CAUSEWAY_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CAUSEWAY_CCACHE}")
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+
+# One interface target carries the flags, so that a library of Debian's that
+# is not warning-clean (gRPC, spdlog) is only ever included as SYSTEM.
+add_library(causeway_flags INTERFACE)
+target_include_directories(causeway_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_options(causeway_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wvla -Werror
+  -fno-omit-frame-pointer $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
+if(CAUSEWAY_SANITIZE)
+  list(JOIN CAUSEWAY_SANITIZE "," causeway_sanitizers)
+  target_compile_options(causeway_flags INTERFACE
+    "-fsanitize=${causeway_sanitizers}" -fno-sanitize-recover=all)
+  target_link_options(causeway_flags INTERFACE
+    "-fsanitize=${causeway_sanitizers}")
+  if("thread" IN_LIST CAUSEWAY_SANITIZE)
+    target_compile_options(causeway_flags INTERFACE
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  endif()
+endif()
+
+# causeway_library(NAME SOURCES a.cc ... [DEPS targets ...] [PRIVATE_DEPS ...])
+function(causeway_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name}
+    PUBLIC causeway_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# causeway_binary(NAME SOURCES main.cc ... [DEPS targets ...])
+function(causeway_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE causeway_flags ${ARG_DEPS})
+endfunction()
+
+# causeway_test(NAME SOURCES a_test.cc ... [DEPS ...] [LABELS ...] [TIMEOUT s])
+# One GoogleTest binary is one ctest entry: cheaper on 2 cores than one process
+# a case. Skipped cases are gathered by tools/check from the output.
+function(causeway_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE causeway_flags ${ARG_DEPS}
+    GTest::gtest GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+    ENVIRONMENT "CAUSEWAY_BIN=${CMAKE_BINARY_DIR}/bin")
+endfunction()
