@@ -1,0 +1,79 @@
+// Path: one way between two hosts, seen from either end. The source opens an
+// OutboundPath, the target has the InboundPath that accepted it; both have one
+// control channel (small ordered messages) and a bulk channel a worker.
+//
+// open_*() may wait for the peer (bounded by the path's connect timeout) and
+// are called at set-up; everything after is step-wise and never blocks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/base/stepper.h"
+#include "engine/path/bulk_channel.h"
+#include "engine/path/put_sink.h"
+
+namespace causeway {
+
+// Ordered, reliable messages of at most kControlMessageBytesMax
+// (engine/base/limits.h). One owner, one thread.
+class ControlChannel {
+ public:
+  virtual ~ControlChannel() = default;
+
+  // Queues the message whole (the queue is bounded by kControlQueueBytesMax;
+  // more is an Error: the peer does not read) and sends what it can.
+  virtual Status send(std::span<const std::byte> message) = 0;
+
+  // The next message, if one is complete. Also flushes what send() queued.
+  // An Error when the peer has closed or the link is gone.
+  virtual Result<std::optional<std::vector<std::byte>>> receive(
+      Instant now) = 0;
+
+  virtual Instant wait_on(WaitSet& set) const = 0;
+};
+
+// The receiving end of a bulk channel: moves what arrives into its sink and
+// answers fences. One owner, one thread.
+class BulkReceiver {
+ public:
+  virtual ~BulkReceiver() = default;
+
+  // Returns whether anything moved. An Error when the peer broke the rules,
+  // the sink refused, or the link is gone in mid-put; a close between puts
+  // is no error: closed() turns true.
+  virtual Result<bool> poll(Instant now) = 0;
+  virtual bool closed() const = 0;
+  virtual uint64_t wire_bytes() const = 0;
+  virtual Instant wait_on(WaitSet& set) const = 0;
+};
+
+struct PathStats {
+  Duration rtt{0};              // smoothed; 0 = not known yet
+  double delivered_bytes_s = 0; // 0 = not known yet
+};
+
+class OutboundPath {
+ public:
+  virtual ~OutboundPath() = default;
+  virtual std::string name() const = 0;  // "tcp", "loopback": for the report
+  virtual Result<std::unique_ptr<ControlChannel>> open_control() = 0;
+  virtual Result<std::unique_ptr<BulkChannel>> open_bulk(uint32_t worker) = 0;
+  virtual PathStats stats() const = 0;
+};
+
+class InboundPath {
+ public:
+  virtual ~InboundPath() = default;
+  virtual Result<std::unique_ptr<ControlChannel>> accept_control() = 0;
+  // `sink` outlives the receiver.
+  virtual Result<std::unique_ptr<BulkReceiver>> accept_bulk(uint32_t worker,
+                                                            PutSink& sink) = 0;
+};
+
+}  // namespace causeway
