@@ -1,0 +1,164 @@
+#include "engine/control/agent_client.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "engine/control/agent_address.h"
+#include "engine/control/call_status.h"
+#include "engine/control/control.grpc.pb.h"
+#include "engine/control/limits.h"
+
+namespace causeway {
+namespace {
+
+// Until the peer or the link ends it.
+constexpr int kNoTimeout = 0;
+
+grpc::ChannelArguments channel_arguments() {
+  grpc::ChannelArguments arguments;
+  // A proxy of the environment is for the web, not for the next host.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetMaxReceiveMessageSize(kControlReceiveBytesMax);
+  return arguments;
+}
+
+void set_timeout(grpc::ClientContext* context, int timeout_ms) {
+  if (timeout_ms == kNoTimeout) return;
+  context->set_deadline(gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
+}
+
+}  // namespace
+
+struct AgentClient::Impl {
+  explicit Impl(const AgentAddress& agent)
+      : address(agent.text()),
+        channel(grpc::CreateCustomChannel(
+            address, grpc::InsecureChannelCredentials(), channel_arguments())),
+        guests(control::Guests::NewStub(channel)),
+        migrations(control::Migrations::NewStub(channel)) {}
+
+  template <typename Stub, typename Request, typename Reply>
+  Result<Reply> call(Stub* stub,
+                     grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                  const Request&, Reply*),
+                     const Request& request, int timeout_ms) {
+    grpc::ClientContext context;
+    set_timeout(&context, timeout_ms);
+    Reply reply;
+    const grpc::Status status = (stub->*method)(&context, request, &reply);
+    CAUSEWAY_TRY(from_grpc(status, address, /*answered=*/false));
+    return reply;
+  }
+
+  std::string address;
+  std::shared_ptr<grpc::Channel> channel;  // gRPC's interface wants it shared
+  std::unique_ptr<control::Guests::Stub> guests;
+  std::unique_ptr<control::Migrations::Stub> migrations;
+};
+
+namespace {
+
+control::GuestName guest_name(const std::string& name) {
+  control::GuestName message;
+  message.set_name(name);
+  return message;
+}
+
+control::MigrationId migration_id(const std::string& id) {
+  control::MigrationId message;
+  message.set_id(id);
+  return message;
+}
+
+Status without_reply(Result<control::Empty> result) {
+  if (!result) return std::move(result).error();
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AgentClient>> AgentClient::create(
+    const std::string& address) {
+  CAUSEWAY_ASSIGN(const AgentAddress parsed, parse_agent_address(address));
+  return std::unique_ptr<AgentClient>(
+      new AgentClient(std::make_unique<Impl>(parsed)));
+}
+
+AgentClient::AgentClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AgentClient::~AgentClient() = default;
+
+Result<control::GuestStatus> AgentClient::run_guest(
+    const control::GuestConfig& config) {
+  return impl_->call(impl_->guests.get(), &control::Guests::Stub::Run, config,
+                     kGuestCallTimeoutMs);
+}
+
+Result<control::GuestList> AgentClient::list_guests() {
+  return impl_->call(impl_->guests.get(), &control::Guests::Stub::List,
+                     control::Empty(), kQueryTimeoutMs);
+}
+
+Result<control::CheckReply> AgentClient::check_guest(const std::string& name) {
+  return impl_->call(impl_->guests.get(), &control::Guests::Stub::Check,
+                     guest_name(name), kCheckTimeoutMs);
+}
+
+Status AgentClient::stop_guest(const std::string& name) {
+  return without_reply(impl_->call(impl_->guests.get(),
+                                   &control::Guests::Stub::Stop,
+                                   guest_name(name), kGuestCallTimeoutMs));
+}
+
+Status AgentClient::break_guest(const control::Fault& fault) {
+  return without_reply(impl_->call(impl_->guests.get(),
+                                   &control::Guests::Stub::BreakGuest, fault,
+                                   kQueryTimeoutMs));
+}
+
+Status AgentClient::migrate(
+    const control::MigrateRequest& request,
+    const std::function<void(const control::MigrationEvent&)>& on_event) {
+  grpc::ClientContext context;
+  const auto reader = impl_->migrations->Migrate(&context, request);
+  control::MigrationEvent event;
+  bool answered = false;
+  while (reader->Read(&event)) {
+    answered = true;
+    on_event(event);
+  }
+  return from_grpc(reader->Finish(), impl_->address, answered);
+}
+
+Status AgentClient::cancel(const std::string& migration) {
+  return without_reply(impl_->call(impl_->migrations.get(),
+                                   &control::Migrations::Stub::Cancel,
+                                   migration_id(migration), kQueryTimeoutMs));
+}
+
+Result<control::ReserveReply> AgentClient::reserve(
+    const control::ReserveRequest& request) {
+  return impl_->call(impl_->migrations.get(),
+                     &control::Migrations::Stub::Reserve, request,
+                     kGuestCallTimeoutMs);
+}
+
+Result<control::OutcomeReply> AgentClient::outcome(
+    const std::string& migration) {
+  return impl_->call(impl_->migrations.get(),
+                     &control::Migrations::Stub::Outcome,
+                     migration_id(migration), kNoTimeout);
+}
+
+Status AgentClient::discard(const std::string& migration) {
+  return without_reply(
+      impl_->call(impl_->migrations.get(), &control::Migrations::Stub::Discard,
+                  migration_id(migration), kGuestCallTimeoutMs));
+}
+
+}  // namespace causeway

@@ -1,0 +1,48 @@
+// AgentClient: calls an agent. Connects with the first call; every call has a
+// deadline except migrate() and outcome(), which last as long as the move.
+// May be used from several threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/control/control.pb.h"
+
+namespace causeway {
+
+class AgentClient {
+ public:
+  // `address`: HOST:PORT or unix:PATH. An Error when it is malformed; whether
+  // someone answers shows with the first call (kUnreachable).
+  static Result<std::unique_ptr<AgentClient>> create(
+      const std::string& address);
+  ~AgentClient();
+
+  AgentClient(const AgentClient&) = delete;
+  AgentClient& operator=(const AgentClient&) = delete;
+
+  Result<control::GuestStatus> run_guest(const control::GuestConfig& config);
+  Result<control::GuestList> list_guests();
+  Result<control::CheckReply> check_guest(const std::string& name);
+  Status stop_guest(const std::string& name);
+  Status break_guest(const control::Fault& fault);
+
+  // `on_event` is called for each event on the calling thread.
+  Status migrate(
+      const control::MigrateRequest& request,
+      const std::function<void(const control::MigrationEvent&)>& on_event);
+  Status cancel(const std::string& migration);
+
+  Result<control::ReserveReply> reserve(const control::ReserveRequest& request);
+  Result<control::OutcomeReply> outcome(const std::string& migration);
+  Status discard(const std::string& migration);
+
+ private:
+  struct Impl;
+  explicit AgentClient(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace causeway

@@ -1,0 +1,163 @@
+#include "engine/control/agent_server.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/grpcpp.h>
+
+#include "engine/control/agent_address.h"
+#include "engine/control/call_status.h"
+#include "engine/control/control.grpc.pb.h"
+#include "engine/control/limits.h"
+
+namespace causeway {
+namespace {
+
+// Hands a handler's Result to gRPC.
+template <typename Reply>
+grpc::Status answer(Result<Reply> result, Reply* reply) {
+  if (!result) return to_grpc(std::move(result).error());
+  *reply = std::move(result).value();
+  return grpc::Status::OK;
+}
+
+class GuestsService final : public control::Guests::Service {
+ public:
+  explicit GuestsService(GuestHandler* handler) : handler_(handler) {}
+
+  grpc::Status Run(grpc::ServerContext*, const control::GuestConfig* request,
+                   control::GuestStatus* reply) override {
+    return answer(handler_->run_guest(*request), reply);
+  }
+  grpc::Status List(grpc::ServerContext*, const control::Empty*,
+                    control::GuestList* reply) override {
+    *reply = handler_->list_guests();
+    return grpc::Status::OK;
+  }
+  grpc::Status Check(grpc::ServerContext*, const control::GuestName* request,
+                     control::CheckReply* reply) override {
+    return answer(handler_->check_guest(request->name()), reply);
+  }
+  grpc::Status Stop(grpc::ServerContext*, const control::GuestName* request,
+                    control::Empty*) override {
+    return to_grpc(handler_->stop_guest(request->name()));
+  }
+  grpc::Status BreakGuest(grpc::ServerContext*, const control::Fault* request,
+                          control::Empty*) override {
+    return to_grpc(handler_->break_guest(*request));
+  }
+
+ private:
+  GuestHandler* handler_;
+};
+
+class MigrationsService final : public control::Migrations::Service {
+ public:
+  explicit MigrationsService(MigrationHandler* handler) : handler_(handler) {}
+
+  grpc::Status Migrate(
+      grpc::ServerContext* context, const control::MigrateRequest* request,
+      grpc::ServerWriter<control::MigrationEvent>* writer) override {
+    return to_grpc(
+        handler_->migrate(*request, [&](const control::MigrationEvent& event) {
+          return !context->IsCancelled() && writer->Write(event);
+        }));
+  }
+  grpc::Status Cancel(grpc::ServerContext*, const control::MigrationId* request,
+                      control::Empty*) override {
+    return to_grpc(handler_->cancel(request->id()));
+  }
+  grpc::Status Reserve(grpc::ServerContext*,
+                       const control::ReserveRequest* request,
+                       control::ReserveReply* reply) override {
+    return answer(handler_->reserve(*request), reply);
+  }
+  grpc::Status Outcome(grpc::ServerContext*,
+                       const control::MigrationId* request,
+                       control::OutcomeReply* reply) override {
+    return answer(handler_->outcome(request->id()), reply);
+  }
+  grpc::Status Discard(grpc::ServerContext*,
+                       const control::MigrationId* request,
+                       control::Empty*) override {
+    return to_grpc(handler_->discard(request->id()));
+  }
+
+ private:
+  MigrationHandler* handler_;
+};
+
+void limit_server(grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(kControlReceiveBytesMax);
+  // Two agents on one port would share its callers by chance.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              kKeepaliveTimeoutMs);
+  builder->AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kKeepaliveTimeMs / 2);
+}
+
+}  // namespace
+
+struct AgentServer::Impl {
+  Impl(GuestHandler* guest_handler, MigrationHandler* migration_handler)
+      : guests(guest_handler), migrations(migration_handler) {}
+
+  GuestsService guests;
+  MigrationsService migrations;
+  std::unique_ptr<grpc::Server> server;
+  std::vector<std::string> addresses;
+};
+
+Result<std::unique_ptr<AgentServer>> AgentServer::listen(
+    const std::vector<std::string>& addresses, GuestHandler* guests,
+    MigrationHandler* migrations) {
+  auto impl = std::make_unique<Impl>(guests, migrations);
+  std::vector<AgentAddress> parsed;
+  for (const std::string& text : addresses) {
+    CAUSEWAY_ASSIGN(AgentAddress address, parse_agent_address(text));
+    parsed.push_back(std::move(address));
+  }
+  std::vector<int> ports(parsed.size(), 0);
+  grpc::ServerBuilder builder;
+  limit_server(&builder);
+  for (size_t i = 0; i < parsed.size(); ++i) {
+    builder.AddListeningPort(parsed[i].text(),
+                             grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  builder.RegisterService(&impl->guests);
+  builder.RegisterService(&impl->migrations);
+  impl->server = builder.BuildAndStart();
+  for (size_t i = 0; i < parsed.size(); ++i) {
+    if (impl->server != nullptr && ports[i] > 0) {
+      if (!parsed[i].is_unix()) {
+        parsed[i].port = static_cast<uint16_t>(ports[i]);
+      }
+      impl->addresses.push_back(parsed[i].text());
+      continue;
+    }
+    if (ports[i] > 0) continue;  // this one is well; another is not
+    return make_error(ErrorCode::kUnreachable,
+                      "cannot listen on {}; the port is taken or the address "
+                      "is not of this host",
+                      addresses[i]);
+  }
+  if (impl->server == nullptr) {
+    return make_error(ErrorCode::kInternal, "the gRPC server did not start");
+  }
+  return std::unique_ptr<AgentServer>(new AgentServer(std::move(impl)));
+}
+
+AgentServer::AgentServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+AgentServer::~AgentServer() {
+  // Calls under way get this long to end by themselves.
+  impl_->server->Shutdown(gpr_time_from_millis(500, GPR_TIMESPAN));
+  impl_->server->Wait();
+}
+
+const std::vector<std::string>& AgentServer::addresses() const {
+  return impl_->addresses;
+}
+
+}  // namespace causeway

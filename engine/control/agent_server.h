@@ -1,0 +1,37 @@
+// AgentServer: the gRPC front of an agent. Owns the listening sockets and the
+// threads that answer; knows nothing of guests.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/control/handler.h"
+
+namespace causeway {
+
+class AgentServer {
+ public:
+  // `addresses`: HOST:PORT or unix:PATH each; port 0 takes a free one. The
+  // handlers outlive the server. An address that is taken is an Error that
+  // names it.
+  static Result<std::unique_ptr<AgentServer>> listen(
+      const std::vector<std::string>& addresses, GuestHandler* guests,
+      MigrationHandler* migrations);
+  // Takes no more calls, ends those under way, waits for their handlers.
+  ~AgentServer();
+
+  AgentServer(const AgentServer&) = delete;
+  AgentServer& operator=(const AgentServer&) = delete;
+
+  // The addresses as bound: port 0 is replaced by the real one.
+  const std::vector<std::string>& addresses() const;
+
+ private:
+  struct Impl;
+  explicit AgentServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace causeway

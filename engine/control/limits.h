@@ -1,0 +1,36 @@
+// Limits of the agents' conversation, each with its reason.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/limits.h"
+
+namespace causeway {
+
+// The features of a guest and its configuration fit, a state blob does not:
+// that goes between movers, never through an agent.
+inline constexpr int kControlReceiveBytesMax = 4 << 20;
+static_assert(kControlReceiveBytesMax > 2 * int{kFeaturesBytesMax});
+
+// A name that does not resolve or a host that drops packets: the operator
+// should not wait longer for the sentence.
+inline constexpr int kConnectTimeoutMs = 5000;
+
+// A silent peer (power, cable) is found after at most the sum of these two.
+inline constexpr int kKeepaliveTimeMs = 10000;
+inline constexpr int kKeepaliveTimeoutMs = 5000;
+
+// Calls that only look.
+inline constexpr int kQueryTimeoutMs = 10000;
+
+// Starting or stopping a guest: the kernel needs about 0.3 s a GiB to free
+// or clear memory; 64 GiB and a slow disk fit.
+inline constexpr int kGuestCallTimeoutMs = 60000;
+
+// A guest verifies itself at about 1 GB/s a vCPU, its disk slower: 15 minutes
+// for what a lab guest can be.
+inline constexpr int kCheckTimeoutMs = 15 * 60000;
+
+static_assert(kQueryTimeoutMs > kConnectTimeoutMs);
+
+}  // namespace causeway
