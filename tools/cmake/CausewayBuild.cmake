@@ -39,6 +39,22 @@ if(CAUSEWAY_SANITIZE)
   endif()
 endif()
 
+if(CAUSEWAY_BUILD_FUZZ)
+  target_compile_options(causeway_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# tools/check runs the tests of all builds in one ctest run, where a suffix
+# tells the sanitizers' tests apart: NAME.asan, NAME.tsan.
+set(CAUSEWAY_TEST_SUFFIX "")
+if("address" IN_LIST CAUSEWAY_SANITIZE)
+  set(CAUSEWAY_TEST_SUFFIX ".asan")
+elseif("thread" IN_LIST CAUSEWAY_SANITIZE)
+  set(CAUSEWAY_TEST_SUFFIX ".tsan")
+endif()
+
+# What a user runs, without tests and benchmarks.
+add_custom_target(programs)
+
 # causeway_library(NAME SOURCES a.cc ... [DEPS targets ...] [PRIVATE_DEPS ...])
 function(causeway_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
@@ -52,6 +68,7 @@ function(causeway_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE causeway_flags ${ARG_DEPS})
+  add_dependencies(programs ${name})
 endfunction()
 
 # causeway_test(NAME SOURCES a_test.cc ... [DEPS ...] [LABELS ...] [TIMEOUT s])
@@ -68,8 +85,8 @@ function(causeway_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES
+  add_test(NAME ${name}${CAUSEWAY_TEST_SUFFIX} COMMAND ${name})
+  set_tests_properties(${name}${CAUSEWAY_TEST_SUFFIX} PROPERTIES
     TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
     ENVIRONMENT "CAUSEWAY_BIN=${CMAKE_BINARY_DIR}/bin")
 endfunction()
