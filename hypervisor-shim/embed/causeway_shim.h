@@ -29,8 +29,9 @@ typedef struct cw_shim cw_shim;
 enum cw_region_kind { CW_REGION_RAM = 1, CW_REGION_DISK = 2 };
 
 /* One RAM slot or one disk of the guest. The library duplicates `fd`; a RAM
- * region is a memfd (mapped MAP_SHARED by VMM and mover alike), a disk a raw
- * file or block device. Index in the array = region id on the wire. */
+ * region is a memfd (mapped MAP_SHARED by VMM and mover alike; made with
+ * MFD_ALLOW_SEALING, the library seals it against a change of size), a disk a
+ * raw file or block device. Index in the array = region id on the wire. */
 typedef struct cw_region {
   uint32_t struct_bytes;
   uint32_t kind; /* enum cw_region_kind */
@@ -109,7 +110,8 @@ void cw_shim_mark_dirty(cw_shim* shim, uint32_t region, uint64_t offset,
  * told `why`. Any thread. */
 void cw_shim_guest_died(cw_shim* shim, const char* why);
 
-/* Stops the service thread, removes the socket, frees all. */
+/* Stops the service thread, removes the socket, frees all. Calls none of the
+ * VMM's functions once it returns; not to be called from one of them. */
 void cw_shim_destroy(cw_shim* shim);
 
 #ifdef __cplusplus

@@ -25,8 +25,8 @@ find_package(spdlog REQUIRED)
 add_library(causeway_flags INTERFACE)
 target_include_directories(causeway_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(causeway_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wvla -Werror
-  -fno-omit-frame-pointer $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
+  -Wall -Wextra -Wshadow -Wvla -Werror -fno-omit-frame-pointer
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor$<SEMICOLON>-Woverloaded-virtual>)
 if(CAUSEWAY_SANITIZE)
   list(JOIN CAUSEWAY_SANITIZE "," causeway_sanitizers)
   target_compile_options(causeway_flags INTERFACE
