@@ -98,8 +98,8 @@ typedef struct GuestParams {
   uint32_t content;  /* enum GuestContent */
   uint32_t has_avx;  /* YMM registers may be used */
   uint64_t rate_bytes_per_s; /* of one vCPU; UINT64_MAX = as fast as it goes */
-  uint64_t hot_millionths;   /* of the slice, for the hot set */
-  uint64_t zero_millionths;  /* of the blocks filled */
+  uint64_t hot_q32;  /* share of the slice that is hot, times 2^32 */
+  uint64_t zero_q32; /* share of the fill that is zeros, times 2^32 */
   uint64_t seed;
   uint64_t ram_bytes;
   uint64_t disk_bytes;
