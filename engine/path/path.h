@@ -49,6 +49,10 @@ class BulkReceiver {
   // is no error: closed() turns true.
   virtual Result<bool> poll(Instant now) = 0;
   virtual bool closed() const = 0;
+  // The last fence that arrived: all puts before it have landed. (The poster
+  // is told over the same channel; this spares the target's session a round
+  // trip inside the blackout.)
+  virtual FenceId fence_landed() const = 0;
   virtual uint64_t wire_bytes() const = 0;
   virtual Instant wait_on(WaitSet& set) const = 0;
 };

@@ -1,0 +1,83 @@
+// The messages that the sessions of a migration exchange over the path's
+// control channel. Little-endian; u8 type, then the fields in order; strings
+// and byte strings with a u32 length. decode() takes bytes from outside.
+//
+//   source                                target
+//     Hello      ------------------------>          stage 1, reservation
+//                <------------------------  Ready
+//     (puts of round k, fence k)  ======>           stage 2, pre-copy
+//     RoundEnd k ------------------------>          disks are synced
+//     ...
+//     (last puts, last fence)     ======>           stage 3, stop-and-copy
+//     Final      ------------------------>          state
+//                <------------------------  Prepared   roots: proof of content
+//     Commit     ------------------------>          stage 4: point of no return
+//                <------------------------  Running    stage 5, activation
+//
+// Abort, either way, at any time before Commit: the guest stays at the source.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/base/time.h"
+#include "engine/guest/region.h"
+#include "engine/path/put.h"
+
+namespace causeway {
+
+inline constexpr uint32_t kSessionProtocolVersion = 1;
+
+// How sure the ends make themselves that the content arrived (design, 6a).
+enum class ProofLevel : uint8_t { kLanded = 1, kFrozen = 2, kStrict = 3 };
+const char* proof_level_name(ProofLevel level);
+
+struct HelloMessage {
+  std::string migration;
+  std::string guest;
+  ProofLevel proof = ProofLevel::kFrozen;
+  uint64_t digest_key = 0;
+  uint32_t streams = 1;
+  std::vector<RegionInfo> regions;
+};
+struct ReadyMessage {};
+struct RoundEndMessage {
+  uint32_t round = 0;
+  FenceId fence = 0;
+};
+struct FinalMessage {
+  FenceId fence = 0;  // of the last puts
+  std::vector<std::byte> state;
+};
+// What the target did between Final and Prepared, on its own clock: lines of
+// the ledger that the source cannot measure.
+struct PreparedMessage {
+  std::vector<uint64_t> roots;  // of the digest tables, a region each
+  Duration last_blocks{0};
+  Duration proof{0};
+  Duration state_load{0};
+  Duration disk_sync{0};
+};
+struct CommitMessage {};
+struct RunningMessage {
+  Duration resume{0};  // from Commit's arrival until the guest runs
+  uint64_t engine_cpu_us = 0;   // of the target's mover
+  uint64_t engine_rss_bytes = 0;
+};
+struct AbortMessage {
+  ErrorCode code = ErrorCode::kInternal;
+  std::string why;
+};
+
+using Message =
+    std::variant<HelloMessage, ReadyMessage, RoundEndMessage, FinalMessage,
+                 PreparedMessage, CommitMessage, RunningMessage, AbortMessage>;
+
+std::vector<std::byte> encode_message(const Message& message);
+Result<Message> decode_message(std::span<const std::byte> bytes);
+
+}  // namespace causeway

@@ -1,0 +1,66 @@
+// Placement: one worker of the target. Takes the puts of one bulk receiver,
+// checks them, stores them, and notes the digest of what it reads back from
+// where they landed.
+//
+// What arrives in an older version than what landed before is dropped: stripes
+// and paths overtake each other. At the start every region of the target is
+// zero (a fresh memfd, a fresh file), and every block's version is 0.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/migration/image.h"
+#include "engine/path/put_sink.h"
+
+namespace causeway {
+
+// The version of each block of an image: shared by the workers of a target.
+// Two bytes a block, not four: with the digest's eight this is the whole of
+// the mover's memory for a block (kVersionMax bounds the collects of a run).
+class VersionTable {
+ public:
+  static constexpr Version kVersionMax = UINT16_MAX;
+
+  explicit VersionTable(const GuestImage& image);
+  uint16_t* of(RegionId region) { return tables_[region].get(); }
+
+ private:
+  struct Free {
+    void operator()(uint16_t* memory) const;
+  };
+  std::vector<std::unique_ptr<uint16_t[], Free>> tables_;
+};
+
+class Placement final : public PutSink {
+ public:
+  static constexpr size_t kScratchBytes = 2 * (256u << 10);
+
+  // All outlive the placement. `scratch`: kScratchBytes on the worker's node.
+  Placement(GuestImage& image, VersionTable& versions,
+            std::span<std::byte> scratch);
+
+  Result<std::span<std::byte>> begin(const PutHead& head) override;
+  Status end(const PutHead& head) override;
+
+  uint64_t landed_blocks() const { return landed_blocks_; }
+
+ private:
+  Status check(const PutHead& head) const;
+  bool any_newer(const PutHead& head);
+  Status end_zero(const PutHead& head);
+  Status end_raw(const PutHead& head);
+  Status store_newer(const PutHead& head);
+  Status note(const PutHead& head);
+
+  GuestImage& image_;
+  VersionTable& versions_;
+  std::span<std::byte> arriving_;   // half of scratch: a put on its way in
+  std::span<std::byte> read_back_;  // the other half
+  std::span<std::byte> place_;      // of the put between begin() and end()
+  uint64_t landed_blocks_ = 0;
+};
+
+}  // namespace causeway

@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "engine/base/limits.h"
+#include "engine/content/digest.h"
+#include "engine/migration/placement.h"
+
+namespace causeway {
+namespace {
+
+constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
+
+}  // namespace
+
+Result<std::span<std::byte>> Placement::begin(const PutHead& head) {
+  CAUSEWAY_TRY(check(head));
+  if (head.kind == PutKind::kZero) return std::span<std::byte>();
+  place_ = any_newer(head)
+               ? std::span<std::byte>()
+               : image_.store(head.region).in_place(head.first_block,
+                                                    head.blocks);
+  if (place_.empty()) return arriving_.first(head.payload_bytes);
+  return place_;
+}
+
+Status Placement::end(const PutHead& head) {
+  landed_blocks_ += head.blocks;
+  return head.kind == PutKind::kZero ? end_zero(head) : end_raw(head);
+}
+
+// Whether some block of the put landed before in a newer version.
+bool Placement::any_newer(const PutHead& head) {
+  const uint16_t* versions = versions_.of(head.region) + head.first_block;
+  return std::any_of(versions, versions + head.blocks,
+                     [&](uint16_t landed) { return landed > head.version; });
+}
+
+Status Placement::end_raw(const PutHead& head) {
+  if (!place_.empty()) return note(head);
+  return store_newer(head);
+}
+
+// From `arriving_` to where it belongs, without the blocks that are stale.
+Status Placement::store_newer(const PutHead& head) {
+  const uint16_t* versions = versions_.of(head.region) + head.first_block;
+  for (uint32_t at = 0; at < head.blocks;) {
+    const bool fresh = versions[at] <= head.version;
+    uint32_t stop = at + 1;
+    while (stop < head.blocks && (versions[stop] <= head.version) == fresh) {
+      ++stop;
+    }
+    if (fresh) {
+      CAUSEWAY_TRY(image_.store(head.region)
+                       .write(head.first_block + at,
+                              arriving_.subspan(at * kBlockBytes,
+                                                (stop - at) * kBlockBytes)));
+      PutHead part = head;
+      part.first_block += at;
+      part.blocks = stop - at;
+      CAUSEWAY_TRY(note(part));
+    }
+    at = stop;
+  }
+  return {};
+}
+
+// The digests of what is now really there.
+Status Placement::note(const PutHead& head) {
+  CAUSEWAY_ASSIGN(const auto bytes,
+                  image_.store(head.region)
+                      .read(head.first_block, head.blocks, read_back_));
+  std::array<uint64_t, kPutBlocksMax> digests;
+  for (uint32_t i = 0; i < head.blocks; ++i) {
+    digests[i] = digest_any_block(bytes.data() + i * kBlockBytes,
+                                  image_.digest_key());
+  }
+  image_.digests(head.region)
+      .set(head.first_block, std::span(digests).first(head.blocks));
+  std::fill_n(versions_.of(head.region) + head.first_block, head.blocks,
+              static_cast<uint16_t>(head.version));
+  return {};
+}
+
+// Only what is not zero is cleared, so that holes stay holes.
+Status Placement::end_zero(const PutHead& head) {
+  uint16_t* versions = versions_.of(head.region);
+  DigestTable& digests = image_.digests(head.region);
+  const auto version = static_cast<uint16_t>(head.version);
+  const uint64_t end = head.range().end();
+  for (uint64_t at = head.first_block; at < end;) {
+    const bool fresh = versions[at] <= version;
+    const bool dirty = fresh && digests.at(at) != kZeroDigest;
+    uint64_t stop = at + 1;
+    while (stop < end && (versions[stop] <= version) == fresh &&
+           (fresh && digests.at(stop) != kZeroDigest) == dirty) {
+      ++stop;
+    }
+    if (dirty) {
+      CAUSEWAY_TRY(image_.store(head.region).clear(at, stop - at));
+      digests.set_zero(at, stop - at);
+    }
+    if (fresh) std::fill(versions + at, versions + stop, version);
+    at = stop;
+  }
+  return {};
+}
+
+}  // namespace causeway

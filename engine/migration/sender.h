@@ -1,0 +1,113 @@
+// Sender: one worker of the source. Takes ranges from the session, reads the
+// owed blocks in them, finds zero runs, notes the digests and posts puts on
+// its bulk channel.
+//
+// Two threads: the session submits and looks at the counters; everything else
+// belongs to the worker that drives step().
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "engine/base/limits.h"
+#include "engine/base/notifier.h"
+#include "engine/base/spsc_ring.h"
+#include "engine/base/stepper.h"
+#include "engine/migration/image.h"
+#include "engine/migration/pacer.h"
+#include "engine/path/bulk_channel.h"
+
+namespace causeway {
+
+// Either "send what is owed in this range, read at this version" or a fence.
+struct SendWork {
+  BlockRange range;
+  BitmapView owed;  // of the range's region
+  Version version = 0;
+  FenceId fence = 0;  // != 0: a fence, and nothing else
+};
+
+// Totals, written by the worker; any thread may read.
+struct SenderCounters {
+  std::atomic<uint64_t> raw_blocks{0};
+  std::atomic<uint64_t> zero_blocks{0};
+  std::atomic<uint64_t> wire_bytes{0};
+};
+
+class Sender final : public Stepper {
+ public:
+  // Disk blocks are read into scratch until the channel releases them.
+  static constexpr size_t kScratchSlots = 4;
+  static constexpr size_t kScratchBytes = kScratchSlots * kPutBytesMax;
+
+  // All references outlive the sender. `scratch`: kScratchBytes on the
+  // worker's NUMA node.
+  Sender(BulkChannel& channel, GuestImage& image, Pacer& pacer,
+         std::span<std::byte> scratch, const Notifier& session_wake);
+
+  // Session. False: the ring is full; session_wake comes when it is not.
+  bool submit(const SendWork& work);
+  FenceId fence_landed() const {
+    return fence_landed_.load(std::memory_order_acquire);
+  }
+  const SenderCounters& counters() const { return counters_; }
+  // The trouble that ended this sender, if any.
+  const Error* failure() const {
+    return failed_.load(std::memory_order_acquire) ? &failure_ : nullptr;
+  }
+  void stop();  // the worker's next step is its last
+
+  // Worker.
+  Instant step(Instant now) override;
+  void wait_on(WaitSet& set) const override;
+  bool done() const override;
+
+ private:
+  static constexpr size_t kBatchPuts = 256;
+  static constexpr size_t kRingWork = 8;
+
+  enum class Outcome { kMoved, kFull, kIdle };
+
+  Result<Outcome> advance(Instant now);
+  Status poll_channel(Instant now);
+  Result<bool> post_batch(Instant now);
+  Result<bool> post_fence();
+  Result<bool> build_batch();
+  void build_puts(const BitRun& run, std::span<const std::byte> bytes);
+  void add_zero_run(uint64_t first, uint64_t count);
+  void add_raw_run(uint64_t first, std::span<const std::byte> bytes);
+  void flush_zero_run();
+  std::optional<size_t> free_slot() const;
+  void fail(Error error);
+
+  BulkChannel& channel_;
+  GuestImage& image_;
+  Pacer& pacer_;
+  std::span<std::byte> scratch_;
+  const Notifier& session_wake_;
+  Notifier wake_;
+
+  SpscRing<SendWork, kRingWork> ring_;
+  std::optional<SendWork> work_;
+  uint64_t next_block_ = 0;  // of work_
+
+  std::array<Put, kBatchPuts> batch_;
+  size_t batch_count_ = 0;
+  size_t batch_posted_ = 0;
+  Put zero_run_{};  // blocks == 0: none is open
+
+  uint64_t puts_posted_ = 0;
+  uint64_t puts_released_ = 0;
+  std::array<uint64_t, kScratchSlots> slot_busy_until_{};  // put sequence
+
+  SenderCounters counters_;
+  std::atomic<FenceId> fence_landed_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> failed_{false};
+  Error failure_;
+};
+
+}  // namespace causeway

@@ -1,0 +1,195 @@
+// The sender's data path: no system call of its own besides the channel's and
+// the store's, no allocation, no log, no clock.
+#include <algorithm>
+
+#include "engine/codec/zero.h"
+#include "engine/content/digest.h"
+#include "engine/migration/sender.h"
+
+namespace causeway {
+namespace {
+
+constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
+
+// Bounds one step, so that the worker looks at stop() and its fds now and
+// then even on a path that is never full.
+constexpr int kBatchesAStep = 4;
+
+}  // namespace
+
+Instant Sender::step(Instant now) {
+  wake_.drain();
+  for (int i = 0; i < kBatchesAStep; ++i) {
+    const Instant ready = pacer_.ready_at();
+    auto outcome = advance(now);
+    if (!outcome) {
+      fail(std::move(outcome).error());
+      return kNever;
+    }
+    if (*outcome == Outcome::kMoved) continue;
+    WaitSet unused;
+    const Instant channel_wake = channel_.wait_on(unused);
+    const bool paced = *outcome == Outcome::kFull && ready > now;
+    return paced ? std::min(ready, channel_wake) : channel_wake;
+  }
+  return now;
+}
+
+Result<Sender::Outcome> Sender::advance(Instant now) {
+  CAUSEWAY_TRY(poll_channel(now));
+  if (pacer_.ready_at() > now) return Outcome::kFull;
+  if (batch_posted_ < batch_count_) {
+    CAUSEWAY_ASSIGN(const bool all, post_batch(now));
+    return all ? Outcome::kMoved : Outcome::kFull;
+  }
+  if (!work_) {
+    work_ = ring_.pop();
+    if (!work_) return Outcome::kIdle;
+    next_block_ = work_->range.first;
+  }
+  if (work_->fence != 0) {
+    if (zero_run_.head.blocks > 0) {
+      flush_zero_run();
+      return Outcome::kMoved;
+    }
+    CAUSEWAY_ASSIGN(const bool posted, post_fence());
+    return posted ? Outcome::kMoved : Outcome::kFull;
+  }
+  CAUSEWAY_ASSIGN(const bool built, build_batch());
+  return built ? Outcome::kMoved : Outcome::kFull;
+}
+
+Status Sender::poll_channel(Instant now) {
+  CAUSEWAY_ASSIGN(const ChannelProgress progress, channel_.poll(now));
+  puts_released_ = progress.puts_released;
+  counters_.wire_bytes.store(progress.wire_bytes, std::memory_order_relaxed);
+  if (progress.fence_landed > fence_landed()) {
+    fence_landed_.store(progress.fence_landed, std::memory_order_release);
+    session_wake_.notify();
+  }
+  return {};
+}
+
+// True when the whole batch is with the channel.
+Result<bool> Sender::post_batch(Instant now) {
+  const std::span<const Put> rest(&batch_[batch_posted_],
+                                  batch_count_ - batch_posted_);
+  CAUSEWAY_ASSIGN(const size_t taken, channel_.post(rest));
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < taken; ++i) bytes += rest[i].payload.size();
+  pacer_.spend(now, bytes);
+  batch_posted_ += taken;
+  puts_posted_ += taken;
+  if (batch_posted_ < batch_count_) return false;
+  batch_posted_ = batch_count_ = 0;
+  return true;
+}
+
+Result<bool> Sender::post_fence() {
+  CAUSEWAY_ASSIGN(const bool posted, channel_.post_fence(work_->fence));
+  if (posted) {
+    work_.reset();
+    session_wake_.notify();
+  }
+  return posted;
+}
+
+// Gathers the runs of work_ until the batch is full or the work is done.
+// False when nothing could be gathered: all scratch is in flight.
+Result<bool> Sender::build_batch() {
+  BlockStore& store = image_.store(work_->range.region);
+  std::span<std::byte> scratch;
+  std::optional<size_t> slot;
+  if (store.info().kind == RegionKind::kDisk) {
+    slot = free_slot();
+    if (!slot) return false;
+    scratch = scratch_.subspan(*slot * kPutBytesMax, kPutBytesMax);
+  }
+  uint64_t gathered = 0;
+  // A run of n blocks makes at most n puts and closes one zero run.
+  while (gathered < kPutBlocksMax && batch_count_ + 1 < kBatchPuts) {
+    const uint64_t room = kBatchPuts - batch_count_ - 1;
+    const auto run =
+        work_->owed.next_run(next_block_, work_->range.end(),
+                             std::min(room, kPutBlocksMax - gathered));
+    if (!run) break;
+    CAUSEWAY_ASSIGN(const auto bytes,
+                    store.read(run->first, run->count, scratch));
+    build_puts(*run, bytes);
+    next_block_ = run->end();
+    gathered += run->count;
+    if (slot) scratch = scratch.subspan(run->count * kBlockBytes);
+  }
+  if (slot) slot_busy_until_[*slot] = puts_posted_ + batch_count_;
+  if (gathered == 0) {
+    work_.reset();
+    session_wake_.notify();
+  }
+  return true;
+}
+
+void Sender::build_puts(const BitRun& run, std::span<const std::byte> bytes) {
+  for (uint64_t done = 0; done < run.count;) {
+    const auto rest = bytes.subspan(done * kBlockBytes);
+    const ZeroRun piece = leading_run(rest);
+    if (piece.zero) {
+      add_zero_run(run.first + done, piece.blocks);
+    } else {
+      add_raw_run(run.first + done, rest.first(piece.blocks * kBlockBytes));
+    }
+    done += piece.blocks;
+  }
+}
+
+// A zero run stays open, over batches and ranges, until something else
+// follows: a zero run of any length is one put.
+void Sender::add_zero_run(uint64_t first, uint64_t count) {
+  const RegionId region = work_->range.region;
+  image_.digests(region).set_zero(first, count);
+  counters_.zero_blocks.fetch_add(count, std::memory_order_relaxed);
+  PutHead& head = zero_run_.head;
+  const bool extends = head.blocks > 0 && head.region == region &&
+                       head.version == work_->version &&
+                       head.range().end() == first &&
+                       head.blocks + count <= UINT32_MAX;
+  if (extends) {
+    head.blocks += static_cast<uint32_t>(count);
+    return;
+  }
+  flush_zero_run();
+  head = {PutKind::kZero, region, work_->version, first,
+          static_cast<uint32_t>(count), 0};
+}
+
+void Sender::add_raw_run(uint64_t first, std::span<const std::byte> bytes) {
+  flush_zero_run();
+  const RegionId region = work_->range.region;
+  const uint64_t blocks = bytes.size() / kBlockBytes;
+  std::array<uint64_t, kPutBlocksMax> digests;
+  for (uint64_t i = 0; i < blocks; ++i) {
+    digests[i] =
+        digest_block(bytes.data() + i * kBlockBytes, image_.digest_key());
+  }
+  image_.digests(region).set(first, std::span(digests).first(blocks));
+  counters_.raw_blocks.fetch_add(blocks, std::memory_order_relaxed);
+  batch_[batch_count_++] = {
+      {PutKind::kRaw, region, work_->version, first,
+       static_cast<uint32_t>(blocks), static_cast<uint32_t>(bytes.size())},
+      bytes};
+}
+
+void Sender::flush_zero_run() {
+  if (zero_run_.head.blocks == 0) return;
+  CAUSEWAY_ASSERT(batch_count_ < kBatchPuts);
+  batch_[batch_count_++] = zero_run_;
+  zero_run_.head.blocks = 0;
+}
+
+std::optional<size_t> Sender::free_slot() const {
+  for (size_t slot = 0; slot < kScratchSlots; ++slot) {
+    if (slot_busy_until_[slot] <= puts_released_) return slot;
+  }
+  return std::nullopt;
+}
+
+}  // namespace causeway

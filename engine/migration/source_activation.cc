@@ -1,0 +1,45 @@
+// Stage 5: the guest runs at the target; the source proves that its frozen
+// image is what the target was given before anything is discarded.
+#include <algorithm>
+
+#include "engine/migration/expect.h"
+#include "engine/migration/source_session.h"
+
+namespace causeway {
+
+Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
+  if (report_.ledger.lines().back().first != "commit") lap("commit", now);
+  CAUSEWAY_ASSIGN(const auto running, expect<RunningMessage>(now));
+  if (!running) return Outcome::kWait;
+  deadline_ = kNever;
+  const Duration waited = now - lap_;
+  const Duration travel = std::max(waited - running->resume, Duration{0});
+  report_.ledger.add("resume", running->resume);
+  // Of Commit there and Running back only the way there is blackout.
+  report_.ledger.add("round_trips", travel / 2);
+  report_.total = now - options_.began;
+  report_.target_cpu_us = running->engine_cpu_us;
+  report_.target_rss_bytes = running->engine_rss_bytes;
+  lap_ = now;
+  if (options_.proof == ProofLevel::kFrozen) {
+    proof_.emplace(image_);
+    state_ = State::kFrozenProof;
+    return Outcome::kAgain;
+  }
+  report_.verified = true;
+  finish();
+  state_ = State::kDone;
+  return Outcome::kWait;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_frozen_proof(Instant now) {
+  report_.proof_time = now - lap_;
+  CAUSEWAY_ASSIGN(const bool all, proof_->step());
+  if (!all) return Outcome::kAgain;
+  report_.verified = true;
+  finish();
+  state_ = State::kDone;
+  return Outcome::kWait;
+}
+
+}  // namespace causeway

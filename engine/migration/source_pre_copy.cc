@@ -1,0 +1,114 @@
+// Stage 2: rounds over what is dirty, until the convergence policy stops them.
+#include <algorithm>
+
+#include "engine/migration/source_session.h"
+
+namespace causeway {
+namespace {
+
+// What the stop costs besides blocks, round trips and the last collect: stop,
+// state, resume. Measured 0.5 to 1.5 ms for small guests on KVM.
+constexpr Duration kStopCost = std::chrono::milliseconds(1);
+
+}  // namespace
+
+Result<SourceSession::Outcome> SourceSession::step_start_log(Instant now) {
+  CAUSEWAY_TRY(guest_.dirty_log().start());
+  log_started_ = true;
+  for (const RegionInfo& region : guest_.spec().regions) {
+    owed_.push_back(guest_.dirty_log().owed(region.id));
+  }
+  begin_round(now, &guest_.dirty_log(), /*skip_holes=*/true);
+  state_ = State::kRound;
+  return Outcome::kAgain;
+}
+
+void SourceSession::begin_round(Instant now, DirtyLog* rearm,
+                                bool skip_holes) {
+  round_began_ = now;
+  round_blocks_began_ = sent_blocks();
+  round_wire_began_ = wire_bytes();
+  RoundPlan plan;
+  plan.fence = ++fence_;
+  plan.version = version_;
+  plan.rearm = rearm;
+  plan.skip_holes = skip_holes;
+  plan.owed = owed_;
+  round_.emplace(std::move(plan), image_, senders_);
+}
+
+Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
+  // The target may refuse in mid-round; nothing else is due from it.
+  CAUSEWAY_ASSIGN(const auto message, receive(now));
+  if (message) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the target sent message {} out of turn",
+                      message->index());
+  }
+  if (!round_->fed()) CAUSEWAY_TRY(round_->step());
+  if (!round_->landed()) return Outcome::kWait;
+  for (const RegionInfo& region : guest_.spec().regions) {
+    guest_.dirty_log().ack({region.id, 0, region.blocks()}, version_);
+  }
+  end_round(now);
+  CAUSEWAY_TRY(control_.send(encode_message(
+      RoundEndMessage{static_cast<uint32_t>(fence_), fence_})));
+  decide_began_ = now;
+  state_ = State::kDecide;
+  return Outcome::kAgain;
+}
+
+void SourceSession::end_round(Instant now) {
+  RoundReport report;
+  report.round = static_cast<uint32_t>(fence_);
+  report.blocks = sent_blocks() - round_blocks_began_;
+  report.bytes = report.blocks * kBlockBytes;
+  report.wire_bytes = wire_bytes() - round_wire_began_;
+  report.time = now - round_began_;
+  report_.rounds.push_back(report);
+  rounds_time_ += report.time;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_decide(Instant now) {
+  CAUSEWAY_ASSIGN(version_, guest_.dirty_log().collect());
+  const uint64_t dirty_blocks = owed_blocks();
+  collect_time_ = now - decide_began_;
+  RoundReport& round = report_.rounds.back();
+  if (round.time > Duration{0}) {
+    round.dirty_bytes_s =
+        static_cast<double>(dirty_blocks * kBlockBytes) / seconds(round.time);
+  }
+  const ConvergenceDecision decision = decide(dirty_blocks);
+  round.decision = decision.why;
+  if (decision.stop) {
+    state_ = State::kPause;
+  } else {
+    begin_round(now, &guest_.dirty_log(), /*skip_holes=*/false);
+    state_ = State::kRound;
+  }
+  return Outcome::kAgain;
+}
+
+ConvergenceDecision SourceSession::decide(uint64_t dirty_blocks) {
+  if (static_cast<double>(dirty_blocks) <
+      kGainShare * static_cast<double>(dirty_blocks_least_)) {
+    rounds_without_gain_ = 0;
+  } else {
+    ++rounds_without_gain_;
+  }
+  dirty_blocks_least_ = std::min(dirty_blocks_least_, dirty_blocks);
+  RoundObservation seen;
+  seen.round = static_cast<uint32_t>(fence_);
+  seen.sent_blocks = report_.rounds.back().blocks;
+  seen.round_time = report_.rounds.back().time;
+  seen.dirty_blocks = dirty_blocks;
+  seen.rounds_without_gain = rounds_without_gain_;
+  if (rounds_time_ > Duration{0}) {
+    seen.rate_bytes_s = static_cast<double>(sent_blocks() * kBlockBytes) /
+                        seconds(rounds_time_);
+  }
+  seen.fixed_blackout = kStopCost + collect_time_ + 2 * path_.stats().rtt;
+  return decide_convergence(seen, options_.goal);
+}
+
+}  // namespace causeway

@@ -1,0 +1,31 @@
+// Stage 1: the target checks that its shell fits the guest. (Memory, disk
+// space and CPU features were checked by its agent when it made the shell.)
+#include "engine/migration/expect.h"
+#include "engine/migration/source_session.h"
+
+namespace causeway {
+
+Result<SourceSession::Outcome> SourceSession::step_hello() {
+  HelloMessage hello;
+  hello.migration = options_.migration;
+  hello.guest = guest_.spec().name;
+  hello.proof = options_.proof;
+  hello.digest_key = image_.digest_key();
+  hello.streams = static_cast<uint32_t>(senders_.size());
+  hello.regions = guest_.spec().regions;
+  CAUSEWAY_TRY(control_.send(encode_message(std::move(hello))));
+  state_ = State::kAwaitReady;
+  return Outcome::kAgain;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_await_ready(Instant now) {
+  if (deadline_ == kNever) await_from(now);
+  CAUSEWAY_ASSIGN(const auto ready, expect<ReadyMessage>(now));
+  if (!ready) return Outcome::kWait;
+  deadline_ = kNever;
+  state_ = options_.mode == MigrationMode::kPreCopy ? State::kStartLog
+                                                    : State::kPause;
+  return Outcome::kAgain;
+}
+
+}  // namespace causeway

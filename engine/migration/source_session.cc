@@ -1,0 +1,177 @@
+#include "engine/migration/source_session.h"
+
+#include <algorithm>
+
+namespace causeway {
+
+const char* guest_place_name(GuestPlace place) {
+  switch (place) {
+    case GuestPlace::kSource: return "source";
+    case GuestPlace::kTarget: return "target";
+    case GuestPlace::kFrozen: return "frozen";
+  }
+  return "unknown";
+}
+
+SourceSession::SourceSession(SourceOptions options, Guest& guest,
+                             GuestImage& image, OutboundPath& path,
+                             ControlChannel& control,
+                             std::span<const std::unique_ptr<Sender>> senders,
+                             const Notifier& wake)
+    : options_(std::move(options)),
+      guest_(guest),
+      image_(image),
+      path_(path),
+      control_(control),
+      senders_(senders),
+      wake_(wake),
+      progress_at_(options_.began) {
+  report_.guest = guest.spec().name;
+  report_.mode = options_.mode;
+  report_.path = path.name();
+  report_.streams = static_cast<uint32_t>(senders.size());
+  report_.proof = proof_level_name(options_.proof);
+}
+
+Instant SourceSession::step(Instant now) {
+  wake_.drain();
+  if (done()) return kNever;
+  auto outcome = [&]() -> Result<Outcome> {
+    CAUSEWAY_TRY(check_world(now));
+    return advance(now);
+  }();
+  if (!outcome) {
+    fail(std::move(outcome).error());
+    return kNever;
+  }
+  if (*outcome == Outcome::kAgain) return now;
+  WaitSet unused;
+  return std::min(deadline_, control_.wait_on(unused));
+}
+
+void SourceSession::wait_on(WaitSet& set) const {
+  set.add(wake_.fd(), /*POLLIN*/ 1);
+  control_.wait_on(set);
+}
+
+Result<SourceSession::Outcome> SourceSession::advance(Instant now) {
+  switch (state_) {
+    case State::kHello: return step_hello();
+    case State::kAwaitReady: return step_await_ready(now);
+    case State::kStartLog: return step_start_log(now);
+    case State::kRound: return step_round(now);
+    case State::kDecide: return step_decide(now);
+    case State::kPause: return step_pause(now);
+    case State::kLastCollect: return step_last_collect(now);
+    case State::kLastRound: return step_last_round(now);
+    case State::kSaveState: return step_save_state(now);
+    case State::kAwaitPrepared: return step_await_prepared(now);
+    case State::kStrictProof: return step_strict_proof(now);
+    case State::kCommit: return step_commit(now);
+    case State::kAwaitRunning: return step_await_running(now);
+    case State::kFrozenProof: return step_frozen_proof(now);
+    case State::kDone:
+    case State::kFailed: break;
+  }
+  return Outcome::kWait;
+}
+
+// What can go wrong in any state.
+Status SourceSession::check_world(Instant now) {
+  if (committed()) {
+    // What the senders say no longer matters: all had landed.
+    if (now < deadline_) return {};
+    return make_error(ErrorCode::kTimeout,
+                      "the target was told to run the guest and has not "
+                      "answered for {:.0f} s",
+                      seconds(kPeerTimeout));
+  }
+  if (cancelled_) {
+    return make_error(ErrorCode::kCancelled, "the migration was cancelled");
+  }
+  if (auto died = guest_.died()) return *died;
+  for (const auto& sender : senders_) {
+    if (sender->failure() != nullptr) return *sender->failure();
+  }
+  if (report_.first_block == Duration{0} && wire_bytes() > 0) {
+    report_.first_block = now - options_.began;
+  }
+  if (now < deadline_) return {};
+  return make_error(ErrorCode::kTimeout,
+                    "the target has not answered for {:.0f} s",
+                    seconds(kPeerTimeout));
+}
+
+Result<std::optional<Message>> SourceSession::receive(Instant now) {
+  CAUSEWAY_ASSIGN(const auto bytes, control_.receive(now));
+  if (!bytes) return std::optional<Message>();
+  CAUSEWAY_ASSIGN(Message message, decode_message(*bytes));
+  if (const auto* abort = std::get_if<AbortMessage>(&message)) {
+    return make_error(abort->code, "the target refused: {}", abort->why);
+  }
+  return std::optional<Message>(std::move(message));
+}
+
+void SourceSession::lap(const char* line, Instant now) {
+  report_.ledger.add(line, now - lap_);
+  lap_ = now;
+}
+
+// Before commit the guest goes on here, whatever happened; the error that is
+// reported is the first one.
+void SourceSession::fail(Error error) {
+  GuestPlace place = GuestPlace::kSource;
+  if (state_ == State::kFrozenProof) {
+    place = GuestPlace::kTarget;
+  } else if (committed()) {
+    place = GuestPlace::kFrozen;
+  } else {
+    if (paused_) {
+      if (auto resumed = guest_.resume(); !resumed) {
+        error.message += "; and the guest could not be resumed here: " +
+                         resumed.error().message;
+        place = GuestPlace::kFrozen;
+      }
+    }
+    // Best effort, both: the peer or the VMM may be the one that is gone.
+    if (log_started_) {
+      [[maybe_unused]] const auto stopped = guest_.dirty_log().stop();
+    }
+    [[maybe_unused]] const auto sent =
+        control_.send(encode_message(AbortMessage{error.code, error.message}));
+  }
+  failure_ = MigrationFailure{std::move(error), place};
+  finish();
+  state_ = State::kFailed;
+}
+
+void SourceSession::finish() {
+  report_.wire_bytes = wire_bytes();
+  report_.blackout = report_.ledger.total();
+  report_.zero_blocks = 0;
+  for (const auto& sender : senders_) {
+    report_.zero_blocks += sender->counters().zero_blocks;
+  }
+}
+
+uint64_t SourceSession::sent_blocks() const {
+  uint64_t blocks = 0;
+  for (const auto& sender : senders_) {
+    blocks += sender->counters().raw_blocks + sender->counters().zero_blocks;
+  }
+  return blocks;
+}
+
+uint64_t SourceSession::wire_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& sender : senders_) bytes += sender->counters().wire_bytes;
+  return bytes;
+}
+
+uint64_t SourceSession::owed_blocks() const {
+  uint64_t blocks = 0;
+  for (const BitmapView owed : owed_) blocks += owed.count();
+  return blocks;
+}
+
+}  // namespace causeway

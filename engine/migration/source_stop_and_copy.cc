@@ -1,0 +1,56 @@
+// Stage 3: the guest stands still; the last blocks and the state go. From here
+// every moment is a line of the ledger.
+#include "engine/migration/source_session.h"
+
+namespace causeway {
+
+Result<SourceSession::Outcome> SourceSession::step_pause(Instant now) {
+  lap_ = now;
+  CAUSEWAY_TRY(guest_.pause());
+  paused_ = true;
+  state_ = State::kLastCollect;
+  return Outcome::kAgain;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_last_collect(Instant now) {
+  lap("stop", now);
+  if (log_started_) {
+    CAUSEWAY_ASSIGN(version_, guest_.dirty_log().collect());
+  } else {
+    for (const RegionInfo& region : guest_.spec().regions) {
+      whole_.emplace_back(region.blocks());
+      whole_.back().view().set_range(0, region.blocks());
+      owed_.push_back(whole_.back().view());
+    }
+  }
+  begin_round(now, /*rearm=*/nullptr, /*skip_holes=*/!log_started_);
+  state_ = State::kLastRound;
+  return Outcome::kAgain;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_last_round(Instant now) {
+  if (lap_ <= round_began_) lap("collect", now);
+  CAUSEWAY_ASSIGN(const auto message, receive(now));
+  if (message) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the target sent message {} out of turn",
+                      message->index());
+  }
+  CAUSEWAY_TRY(round_->step());
+  if (!round_->fed()) return Outcome::kWait;
+  state_ = State::kSaveState;
+  return Outcome::kAgain;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_save_state(Instant now) {
+  lap("last_blocks", now);
+  CAUSEWAY_ASSIGN(auto state, guest_.save_state());
+  report_.state_bytes = state.size();
+  CAUSEWAY_TRY(
+      control_.send(encode_message(FinalMessage{fence_, std::move(state)})));
+  await_from(now);
+  state_ = State::kAwaitPrepared;
+  return Outcome::kAgain;
+}
+
+}  // namespace causeway
