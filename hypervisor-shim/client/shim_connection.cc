@@ -22,8 +22,8 @@ Result<ShimConnection::Hello> ShimConnection::receive_hello() {
     return decode_error(message.payload);
   if (message.header.type != MessageType::kHello) {
     return make_error(ErrorCode::kPeerBroken,
-                      "shim socket {}: {} came in place of hello",
-                      socket_path_, message_type_name(message.header.type));
+                      "shim socket {}: {} came in place of hello", socket_path_,
+                      message_type_name(message.header.type));
   }
   CAUSEWAY_ASSIGN(GuestSpec spec, decode_hello(message.payload));
   return Hello{std::move(spec), std::move(received->fds)};
@@ -35,12 +35,13 @@ Error ShimConnection::broken_off(MessageType type, const Error& cause) {
   if (cause.code == ErrorCode::kTimeout) {
     error = make_error(ErrorCode::kTimeout,
                        "shim socket {}: no answer to {} within {} ms; the "
-                       "guest's VMM hangs", socket_path_, call,
-                       call_timeout_.count());
+                       "guest's VMM hangs",
+                       socket_path_, call, call_timeout_.count());
   } else if (cause.code == ErrorCode::kConnectionLost) {
     error = make_error(ErrorCode::kGuestDied,
                        "shim socket {}: the guest's VMM closed it at {}; its "
-                       "process has ended", socket_path_, call);
+                       "process has ended",
+                       socket_path_, call);
     if (!died_) died_ = error;
   }
   broken_ = error;
@@ -102,8 +103,9 @@ Result<std::optional<ShimConnection::Answer>> ShimConnection::take(
   return broken_off(
       type, make_error(ErrorCode::kPeerBroken,
                        "shim socket {}: {} with number {} came in answer to {} "
-                       "with number {}", socket_path_, message_type_name(kind),
-                       sequence, message_type_name(type), sequence_));
+                       "with number {}",
+                       socket_path_, message_type_name(kind), sequence,
+                       message_type_name(type), sequence_));
 }
 
 std::optional<Error> ShimConnection::died() {

@@ -29,7 +29,8 @@ Result<uint64_t> length_of(int fd, const RegionInfo& region) {
   }
   return make_error(ErrorCode::kPeerBroken,
                     "region {}: the VMM gave neither a file nor a block "
-                    "device for it", region.name);
+                    "device for it",
+                    region.name);
 }
 
 // An access behind the end of a mapping would kill this process.
@@ -37,8 +38,8 @@ Status check_regions(const GuestSpec& spec, const std::vector<UniqueFd>& fds) {
   if (fds.size() != spec.regions.size() + 1) {
     return make_error(ErrorCode::kPeerBroken,
                       "guest {}: the VMM named {} regions and gave {} "
-                      "descriptors; one more than regions was due", spec.name,
-                      spec.regions.size(), fds.size());
+                      "descriptors; one more than regions was due",
+                      spec.name, spec.regions.size(), fds.size());
   }
   for (const RegionInfo& region : spec.regions) {
     CAUSEWAY_ASSIGN(const uint64_t bytes,
@@ -46,8 +47,8 @@ Status check_regions(const GuestSpec& spec, const std::vector<UniqueFd>& fds) {
     if (bytes < region.bytes) {
       return make_error(ErrorCode::kPeerBroken,
                         "guest {}: the VMM says region {} has {} bytes, its "
-                        "file has {}", spec.name, region.name, region.bytes,
-                        bytes);
+                        "file has {}",
+                        spec.name, region.name, region.bytes, bytes);
     }
   }
   return {};
@@ -58,8 +59,8 @@ Status check_regions(const GuestSpec& spec, const std::vector<UniqueFd>& fds) {
 Result<std::unique_ptr<ShimGuest>> ShimGuest::connect(
     const std::string& socket_path, std::chrono::milliseconds call_timeout) {
   CAUSEWAY_ASSIGN(UniqueFd socket, shim::connect_to(socket_path));
-  auto connection = std::make_unique<ShimConnection>(
-      std::move(socket), socket_path, call_timeout);
+  auto connection = std::make_unique<ShimConnection>(std::move(socket),
+                                                     socket_path, call_timeout);
   CAUSEWAY_ASSIGN(ShimConnection::Hello hello, connection->receive_hello());
   CAUSEWAY_TRY(check_regions(hello.spec, hello.fds));
   UniqueFd owed_fd = std::move(hello.fds.back());
@@ -72,9 +73,8 @@ Result<std::unique_ptr<ShimGuest>> ShimGuest::connect(
                     std::move(hello.fds), std::move(owed)));
 }
 
-ShimGuest::ShimGuest(std::unique_ptr<ShimConnection> connection,
-                     GuestSpec spec, std::vector<UniqueFd> region_fds,
-                     shim::OwedMemory owed)
+ShimGuest::ShimGuest(std::unique_ptr<ShimConnection> connection, GuestSpec spec,
+                     std::vector<UniqueFd> region_fds, shim::OwedMemory owed)
     : connection_(std::move(connection)),
       spec_(std::move(spec)),
       region_fds_(std::move(region_fds)),
@@ -102,7 +102,8 @@ Result<std::vector<std::byte>> ShimGuest::save_state() {
   if (answer.fds.size() != 1) {
     return make_error(ErrorCode::kPeerBroken,
                       "guest {}: save-state was answered with {} descriptors, "
-                      "one was due", spec_.name, answer.fds.size());
+                      "one was due",
+                      spec_.name, answer.fds.size());
   }
   return shim::read_state_fd(answer.fds[0].get(), bytes);
 }
@@ -126,7 +127,8 @@ Status ShimGuest::check_features(std::span<const std::byte> features) {
   if (features.size() > kFeaturesBytesMax) {
     return make_error(ErrorCode::kInvalidArgument,
                       "guest {}: a feature list of {} bytes; at most {} are "
-                      "taken", spec_.name, features.size(), kFeaturesBytesMax);
+                      "taken",
+                      spec_.name, features.size(), kFeaturesBytesMax);
   }
   constexpr auto kType = MessageType::kCheckFeatures;
   const auto request =

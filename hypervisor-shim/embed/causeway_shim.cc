@@ -53,12 +53,18 @@ bool name_fits(const char* name) {
 
 int errno_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::kInvalidArgument: return EINVAL;
-    case ErrorCode::kNotFound: return ENOENT;
-    case ErrorCode::kAlreadyExists: return EADDRINUSE;
-    case ErrorCode::kNoSpace: return ENOMEM;
-    case ErrorCode::kPermission: return EACCES;
-    default: return EIO;
+    case ErrorCode::kInvalidArgument:
+      return EINVAL;
+    case ErrorCode::kNotFound:
+      return ENOENT;
+    case ErrorCode::kAlreadyExists:
+      return EADDRINUSE;
+    case ErrorCode::kNoSpace:
+      return ENOMEM;
+    case ErrorCode::kPermission:
+      return EACCES;
+    default:
+      return EIO;
   }
 }
 

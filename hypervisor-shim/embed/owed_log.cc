@@ -12,8 +12,7 @@ Status not_tracking(const char* call) {
 
 }  // namespace
 
-OwedLog::OwedLog(Vmm& vmm, std::span<const RegionInfo> regions,
-                 OwedMemory owed)
+OwedLog::OwedLog(Vmm& vmm, std::span<const RegionInfo> regions, OwedMemory owed)
     : vmm_(vmm),
       regions_(regions.begin(), regions.end()),
       owed_(std::move(owed)) {
@@ -64,7 +63,8 @@ Status OwedLog::rearm(const BlockRange& range) {
   if (range.first > blocks || range.count > blocks - range.first) {
     return make_error(ErrorCode::kInvalidArgument,
                       "shim: dirty-rearm of blocks {} and {} more; region {} "
-                      "has {}", range.first, range.count, range.region, blocks);
+                      "has {}",
+                      range.first, range.count, range.region, blocks);
   }
   // Disk writes go through mark_dirty(), which is always armed.
   if (!is_ram(range.region) || range.count == 0) return {};

@@ -102,8 +102,8 @@ void ShimService::run() {
 }
 
 void ShimService::accept_mover() {
-  UniqueFd socket(
-      ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr,
+                            SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket) return;
   if (Status greeted = greet(socket.get()); !greeted) {
     // It goes away in any case; whether it hears why is its own affair.
@@ -121,12 +121,14 @@ Status ShimService::greet(int socket) {
   if (!peer_is_trusted(socket)) {
     return make_error(ErrorCode::kPermission,
                       "guest {}: its shim serves only the user that runs the "
-                      "VMM, and root", config_.spec.name);
+                      "VMM, and root",
+                      config_.spec.name);
   }
   if (mover_) {
     return make_error(ErrorCode::kAlreadyExists,
                       "guest {}: another mover is connected to its shim; a "
-                      "guest is moved by one at a time", config_.spec.name);
+                      "guest is moved by one at a time",
+                      config_.spec.name);
   }
   GuestSpec spec = config_.spec;
   CAUSEWAY_ASSIGN(spec.features, vmm_.features());
@@ -162,10 +164,9 @@ void ShimService::serve_request() {
   }
   const uint32_t sequence = request->header.sequence;
   auto answered = answer(*request, received->fds);
-  Packet packet = answered
-                      ? std::move(answered->packet)
-                      : encode_error(Header{MessageType::kError, sequence},
-                                     answered.error());
+  Packet packet = answered ? std::move(answered->packet)
+                           : encode_error(Header{MessageType::kError, sequence},
+                                          answered.error());
   const int fd = answered ? answered->fd.get() : -1;
   const std::span<const int> fds(&fd, fd >= 0 ? 1 : 0);
   if (!send_packet(mover_.get(), packet, fds, kSendTimeout)) lose_mover();
@@ -180,8 +181,8 @@ void ShimService::lose_mover() {
   (void)log_.stop().has_value();
 }
 
-Result<ShimService::Answer> ShimService::answer(
-    const Message& request, std::span<const UniqueFd> fds) {
+Result<ShimService::Answer> ShimService::answer(const Message& request,
+                                                std::span<const UniqueFd> fds) {
   const std::span<const std::byte> payload = request.payload;
   const Header ok{MessageType::kOk, request.header.sequence};
   const auto empty = [&](Status status) -> Result<Answer> {
@@ -189,16 +190,22 @@ Result<ShimService::Answer> ShimService::answer(
     return Answer{encode_empty(ok), {}};
   };
   switch (request.header.type) {
-    case MessageType::kPause: return empty(pause());
-    case MessageType::kResume: return empty(resume());
-    case MessageType::kCommit: return empty(commit());
-    case MessageType::kSaveState: return save_state(ok);
-    case MessageType::kLoadState: return empty(load_state(request, fds));
+    case MessageType::kPause:
+      return empty(pause());
+    case MessageType::kResume:
+      return empty(resume());
+    case MessageType::kCommit:
+      return empty(commit());
+    case MessageType::kSaveState:
+      return save_state(ok);
+    case MessageType::kLoadState:
+      return empty(load_state(request, fds));
     case MessageType::kCheckFeatures: {
       CAUSEWAY_ASSIGN(const auto features, decode_features(payload));
       return empty(vmm_.check_features(features));
     }
-    case MessageType::kDirtyStart: return empty(log_.start());
+    case MessageType::kDirtyStart:
+      return empty(log_.start());
     case MessageType::kDirtyCollect: {
       CAUSEWAY_ASSIGN(const Version version, log_.collect());
       return Answer{encode_version(ok, version), {}};
@@ -207,7 +214,8 @@ Result<ShimService::Answer> ShimService::answer(
       CAUSEWAY_ASSIGN(const BlockRange range, decode_range(payload));
       return empty(log_.rearm(range));
     }
-    case MessageType::kDirtyStop: return empty(log_.stop());
+    case MessageType::kDirtyStop:
+      return empty(log_.stop());
     default:
       return make_error(ErrorCode::kPeerBroken,
                         "shim protocol: {} is no request",
@@ -246,7 +254,8 @@ Result<ShimService::Answer> ShimService::save_state(Header ok) {
   if (!paused_) {
     return make_error(ErrorCode::kInvalidArgument,
                       "guest {}: its state can be saved only while it is "
-                      "paused", config_.spec.name);
+                      "paused",
+                      config_.spec.name);
   }
   CAUSEWAY_ASSIGN(const auto state, vmm_.save_state());
   CAUSEWAY_ASSIGN(UniqueFd fd, make_state_fd(state));
@@ -259,7 +268,8 @@ Status ShimService::load_state(const Message& request,
   if (fds.size() != 1) {
     return make_error(ErrorCode::kPeerBroken,
                       "shim protocol: load-state came with {} descriptors, it "
-                      "takes one", fds.size());
+                      "takes one",
+                      fds.size());
   }
   CAUSEWAY_ASSIGN(const auto state, read_state_fd(fds[0].get(), bytes));
   return vmm_.load_state(state);

@@ -42,16 +42,15 @@ Status Vmm::resume() {
 Result<std::vector<std::byte>> Vmm::save_state() {
   cw_sink sink{{}, kStateBytesMax};
   Why why;
-  const int returned =
-      ops_.save_state(vmm_, &sink, why.data(), why.size());
+  const int returned = ops_.save_state(vmm_, &sink, why.data(), why.size());
   CAUSEWAY_TRY(status_of(returned, "save the guest's state", why.view()));
   return std::move(sink.bytes);
 }
 
 Status Vmm::load_state(std::span<const std::byte> state) {
   Why why;
-  const int returned = ops_.load_state(vmm_, state.data(), state.size(),
-                                       why.data(), why.size());
+  const int returned =
+      ops_.load_state(vmm_, state.data(), state.size(), why.data(), why.size());
   return status_of(returned, "load the guest's state", why.view());
 }
 

@@ -23,9 +23,9 @@ inline constexpr size_t kShimMessageBytesMax = 128u << 10;
 // The hello carries one descriptor a region and the owed memfd.
 inline constexpr size_t kShimFdsMax = kRegionsMax + 1;
 
-static_assert(kShimMessageBytesMax >
-              kFeaturesBytesMax + kRegionsMax * (kNameBytesMax + 32) +
-                  4 * kNameBytesMax + kSentenceBytesMax);
+static_assert(kShimMessageBytesMax > kFeaturesBytesMax +
+                                         kRegionsMax * (kNameBytesMax + 32) +
+                                         4 * kNameBytesMax + kSentenceBytesMax);
 // SCM_MAX_FD of the kernel.
 static_assert(kShimFdsMax <= 253);
 // The kernel's default send buffer must take the largest message whole.

@@ -1,111 +1,74 @@
 #include "hypervisor-shim/protocol/message.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "engine/base/bytes.h"
 #include "hypervisor-shim/protocol/limits.h"
 
 namespace causeway::shim {
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
 constexpr size_t kHeaderBytes = 12;
 
-class Writer {
- public:
-  explicit Writer(Header header) {
-    number(kMagic);
-    number(kProtocolVersion);
-    number(static_cast<uint16_t>(header.type));
-    number(header.sequence);
-  }
+ByteWriter start_packet(Header header) {
+  ByteWriter writer;
+  writer.put(kMagic);
+  writer.put(kProtocolVersion);
+  writer.put(static_cast<uint16_t>(header.type));
+  writer.put(header.sequence);
+  return writer;
+}
 
-  template <typename T>
-  void number(T value) {
-    append(&value, sizeof(value));
-  }
+Packet finish_packet(ByteWriter& writer) {
+  Packet packet = writer.take();
+  CAUSEWAY_ASSERT(packet.size() <= kShimMessageBytesMax);
+  return packet;
+}
 
-  void bytes(std::span<const std::byte> data) {
-    number(static_cast<uint32_t>(data.size()));
-    append(data.data(), data.size());
-  }
-  void text(std::string_view text) { bytes(std::as_bytes(std::span(text))); }
-
-  Packet take() {
-    CAUSEWAY_ASSERT(packet_.size() <= kShimMessageBytesMax);
-    return std::move(packet_);
-  }
-
- private:
-  void append(const void* data, size_t size) {
-    const auto* begin = static_cast<const std::byte*>(data);
-    packet_.insert(packet_.end(), begin, begin + size);
-  }
-
-  Packet packet_;
-};
-
-// Takes values off the front of a payload. Once something does not fit, all
-// that follows is zero and empty, and finish() tells what it was.
+// Takes values off the front of a payload. Once one does not fit, all that
+// follow are zero and empty, and finish() tells which it was.
 class Reader {
  public:
-  explicit Reader(std::span<const std::byte> payload) : rest_(payload) {}
+  explicit Reader(std::span<const std::byte> payload) : in_(payload) {}
 
   template <typename T>
   T number(const char* what) {
-    T value = 0;
-    if (rest_.size() < sizeof(T)) {
-      fail(what, "is cut off");
-      return value;
-    }
-    std::memcpy(&value, rest_.data(), sizeof(T));
-    rest_ = rest_.subspan(sizeof(T));
+    const T value = in_.get<T>();
+    if (!in_.ok()) fail(what, "is cut off");
     return value;
   }
 
   std::span<const std::byte> bytes(const char* what, size_t bytes_max) {
-    const auto size = number<uint32_t>(what);
-    if (size > bytes_max) {
-      fail(what, "is longer than allowed");
-      return {};
-    }
-    if (size > rest_.size()) {
-      fail(what, "is cut off");
-      return {};
-    }
-    const auto data = rest_.first(size);
-    rest_ = rest_.subspan(size);
+    const auto data = in_.get_bytes(bytes_max);
+    if (!in_.ok()) fail(what, "is cut off, or longer than allowed");
     return data;
   }
 
   std::string text(const char* what, size_t bytes_max) {
     const auto data = bytes(what, bytes_max);
-    return std::string(reinterpret_cast<const char*>(data.data()),
-                       data.size());
+    return {reinterpret_cast<const char*>(data.data()), data.size()};
   }
 
+  // The first trouble is the one to tell of.
   void fail(const char* what, const char* trouble) {
-    if (what_ == nullptr) {
-      what_ = what;
-      trouble_ = trouble;
-    }
-    rest_ = {};
+    if (what_ != nullptr) return;
+    what_ = what;
+    trouble_ = trouble;
   }
 
   Status finish() {
-    if (!rest_.empty()) fail("message", "has bytes behind its end");
+    if (!in_.finished()) fail("message", "has bytes behind its end");
     if (what_ == nullptr) return {};
     return make_error(ErrorCode::kPeerBroken,
                       "shim protocol: the {} {}; the other end is no shim of "
-                      "this version, or is broken", what_, trouble_);
+                      "this version, or is broken",
+                      what_, trouble_);
   }
 
  private:
-  std::span<const std::byte> rest_;
+  ByteReader in_;
   const char* what_ = nullptr;
   const char* trouble_ = nullptr;
 };
@@ -146,21 +109,36 @@ RegionInfo read_region(Reader& reader, size_t id) {
 
 const char* message_type_name(MessageType type) {
   switch (type) {
-    case MessageType::kPause: return "pause";
-    case MessageType::kResume: return "resume";
-    case MessageType::kCommit: return "commit";
-    case MessageType::kSaveState: return "save-state";
-    case MessageType::kLoadState: return "load-state";
-    case MessageType::kCheckFeatures: return "check-features";
-    case MessageType::kDirtyStart: return "dirty-start";
-    case MessageType::kDirtyCollect: return "dirty-collect";
-    case MessageType::kDirtyRearm: return "dirty-rearm";
-    case MessageType::kDirtyStop: return "dirty-stop";
-    case MessageType::kHello: return "hello";
-    case MessageType::kRefused: return "refused";
-    case MessageType::kDied: return "died";
-    case MessageType::kOk: return "ok";
-    case MessageType::kError: return "error";
+    case MessageType::kPause:
+      return "pause";
+    case MessageType::kResume:
+      return "resume";
+    case MessageType::kCommit:
+      return "commit";
+    case MessageType::kSaveState:
+      return "save-state";
+    case MessageType::kLoadState:
+      return "load-state";
+    case MessageType::kCheckFeatures:
+      return "check-features";
+    case MessageType::kDirtyStart:
+      return "dirty-start";
+    case MessageType::kDirtyCollect:
+      return "dirty-collect";
+    case MessageType::kDirtyRearm:
+      return "dirty-rearm";
+    case MessageType::kDirtyStop:
+      return "dirty-stop";
+    case MessageType::kHello:
+      return "hello";
+    case MessageType::kRefused:
+      return "refused";
+    case MessageType::kDied:
+      return "died";
+    case MessageType::kOk:
+      return "ok";
+    case MessageType::kError:
+      return "error";
   }
   return "unknown";
 }
@@ -179,7 +157,8 @@ Result<Message> decode_message(std::span<const std::byte> packet) {
       return make_error(ErrorCode::kIncompatible,
                         "shim protocol: the other end speaks version {}, this "
                         "end {}; run the same release of Causeway's VMM and "
-                        "mover", version, kProtocolVersion);
+                        "mover",
+                        version, kProtocolVersion);
     } else if (!known_type(type)) {
       reader.fail("message type", "is unknown");
     }
@@ -189,7 +168,10 @@ Result<Message> decode_message(std::span<const std::byte> packet) {
                  packet.subspan(kHeaderBytes)};
 }
 
-Packet encode_empty(Header header) { return Writer(header).take(); }
+Packet encode_empty(Header header) {
+  ByteWriter writer = start_packet(header);
+  return finish_packet(writer);
+}
 
 Status decode_empty(std::span<const std::byte> payload) {
   return Reader(payload).finish();
@@ -198,20 +180,20 @@ Status decode_empty(std::span<const std::byte> payload) {
 Packet encode_hello(const GuestSpec& spec) {
   CAUSEWAY_ASSERT(spec.regions.size() <= kRegionsMax);
   CAUSEWAY_ASSERT(spec.features.size() <= kFeaturesBytesMax);
-  Writer writer(Header{MessageType::kHello, 0});
-  writer.number(spec.vcpus);
-  writer.text(spec.name);
-  writer.text(spec.hypervisor);
-  writer.text(spec.tracker);
-  writer.number(static_cast<uint32_t>(spec.regions.size()));
+  ByteWriter writer = start_packet(Header{MessageType::kHello, 0});
+  writer.put(spec.vcpus);
+  writer.put_string(spec.name);
+  writer.put_string(spec.hypervisor);
+  writer.put_string(spec.tracker);
+  writer.put(static_cast<uint32_t>(spec.regions.size()));
   for (const RegionInfo& region : spec.regions) {
-    writer.number(static_cast<uint32_t>(region.kind));
-    writer.number(region.page_bytes);
-    writer.number(region.bytes);
-    writer.text(region.name);
+    writer.put(static_cast<uint32_t>(region.kind));
+    writer.put(region.page_bytes);
+    writer.put(region.bytes);
+    writer.put_string(region.name);
   }
-  writer.bytes(spec.features);
-  return writer.take();
+  writer.put_bytes(spec.features);
+  return finish_packet(writer);
 }
 
 Result<GuestSpec> decode_hello(std::span<const std::byte> payload) {
@@ -235,10 +217,10 @@ Result<GuestSpec> decode_hello(std::span<const std::byte> payload) {
 }
 
 Packet encode_error(Header header, const Error& error) {
-  Writer writer(header);
-  writer.text(error_code_name(error.code));
-  writer.text(cut(error.message));
-  return writer.take();
+  ByteWriter writer = start_packet(header);
+  writer.put_string(error_code_name(error.code));
+  writer.put_string(cut(error.message));
+  return finish_packet(writer);
 }
 
 Error decode_error(std::span<const std::byte> payload) {
@@ -252,9 +234,9 @@ Error decode_error(std::span<const std::byte> payload) {
 }
 
 Packet encode_died(const std::string& why) {
-  Writer writer(Header{MessageType::kDied, 0});
-  writer.text(cut(why));
-  return writer.take();
+  ByteWriter writer = start_packet(Header{MessageType::kDied, 0});
+  writer.put_string(cut(why));
+  return finish_packet(writer);
 }
 
 Result<std::string> decode_died(std::span<const std::byte> payload) {
@@ -265,9 +247,9 @@ Result<std::string> decode_died(std::span<const std::byte> payload) {
 }
 
 Packet encode_version(Header header, Version version) {
-  Writer writer(header);
-  writer.number(version);
-  return writer.take();
+  ByteWriter writer = start_packet(header);
+  writer.put(version);
+  return finish_packet(writer);
 }
 
 Result<Version> decode_version(std::span<const std::byte> payload) {
@@ -278,9 +260,9 @@ Result<Version> decode_version(std::span<const std::byte> payload) {
 }
 
 Packet encode_blob_bytes(Header header, uint64_t bytes) {
-  Writer writer(header);
-  writer.number(bytes);
-  return writer.take();
+  ByteWriter writer = start_packet(header);
+  writer.put(bytes);
+  return finish_packet(writer);
 }
 
 Result<uint64_t> decode_blob_bytes(std::span<const std::byte> payload) {
@@ -294,9 +276,9 @@ Result<uint64_t> decode_blob_bytes(std::span<const std::byte> payload) {
 
 Packet encode_features(Header header, std::span<const std::byte> features) {
   CAUSEWAY_ASSERT(features.size() <= kFeaturesBytesMax);
-  Writer writer(header);
-  writer.bytes(features);
-  return writer.take();
+  ByteWriter writer = start_packet(header);
+  writer.put_bytes(features);
+  return finish_packet(writer);
 }
 
 Result<std::vector<std::byte>> decode_features(
@@ -308,11 +290,11 @@ Result<std::vector<std::byte>> decode_features(
 }
 
 Packet encode_range(Header header, const BlockRange& range) {
-  Writer writer(header);
-  writer.number(uint32_t{range.region});
-  writer.number(range.first);
-  writer.number(range.count);
-  return writer.take();
+  ByteWriter writer = start_packet(header);
+  writer.put(uint32_t{range.region});
+  writer.put(range.first);
+  writer.put(range.count);
+  return finish_packet(writer);
 }
 
 Result<BlockRange> decode_range(std::span<const std::byte> payload) {

@@ -92,7 +92,8 @@ Result<OwedMemory> OwedMemory::attach(UniqueFd fd,
       static_cast<uint64_t>(info.st_size) < bytes_for(regions)) {
     return make_error(ErrorCode::kPeerBroken,
                       "owed bitmaps: the VMM gave {} bytes for them, its "
-                      "regions need {}", info.st_size, bytes_for(regions));
+                      "regions need {}",
+                      info.st_size, bytes_for(regions));
   }
   CAUSEWAY_ASSIGN(OwedMemory owed, map(std::move(fd), regions));
   if (reinterpret_cast<Head*>(owed.memory_)->magic != kOwedMagic) {

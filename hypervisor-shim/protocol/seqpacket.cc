@@ -26,16 +26,16 @@ Result<sockaddr_un> address_of(const std::string& path) {
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
     return make_error(ErrorCode::kInvalidArgument,
                       "shim socket {}: a socket's path has 1 to {} bytes; use "
-                      "a shorter state directory", path,
-                      sizeof(address.sun_path) - 1);
+                      "a shorter state directory",
+                      path, sizeof(address.sun_path) - 1);
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   return address;
 }
 
 Result<UniqueFd> make_socket() {
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                       0));
+  UniqueFd fd(
+      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return errno_error(errno, "shim socket");
   return fd;
 }
@@ -49,7 +49,8 @@ Status connect_socket(int fd, const sockaddr_un& address) {
   if (failure == EAGAIN) {
     return make_error(ErrorCode::kTimeout,
                       "shim socket {}: the VMM does not take connections; it "
-                      "hangs", address.sun_path);
+                      "hangs",
+                      address.sun_path);
   }
   if (failure == ENOENT || failure == ECONNREFUSED) {
     return make_error(ErrorCode::kUnreachable,
@@ -69,7 +70,8 @@ Status remove_stale(const std::string& path, const sockaddr_un& address) {
   if (!S_ISSOCK(info.st_mode)) {
     return make_error(ErrorCode::kAlreadyExists,
                       "shim socket {}: a file that is no socket is in the "
-                      "way; remove it", path);
+                      "way; remove it",
+                      path);
   }
   CAUSEWAY_ASSIGN(const UniqueFd probe, make_socket());
   if (connect_socket(probe.get(), address).has_value()) {
@@ -133,8 +135,7 @@ Result<UniqueFd> listen_at(const std::string& path) {
              sizeof(address)) != 0) {
     return errno_error(errno, "bind shim socket " + path);
   }
-  if (::chmod(path.c_str(), 0600) != 0 ||
-      ::listen(fd.get(), kBacklog) != 0) {
+  if (::chmod(path.c_str(), 0600) != 0 || ::listen(fd.get(), kBacklog) != 0) {
     const int failure = errno;
     ::unlink(path.c_str());
     return errno_error(failure, "listen at shim socket " + path);
@@ -187,8 +188,8 @@ Status send_packet(int socket, std::span<const std::byte> packet,
 
 PacketReceiver::PacketReceiver() : buffer_(kShimMessageBytesMax) {}
 
-Result<PacketReceiver::Received> PacketReceiver::receive(
-    int socket, milliseconds timeout) {
+Result<PacketReceiver::Received> PacketReceiver::receive(int socket,
+                                                         milliseconds timeout) {
   const Deadline deadline = std::chrono::steady_clock::now() + timeout;
   alignas(cmsghdr) char control[kControlBytes];
   iovec vector{buffer_.data(), buffer_.size()};
@@ -208,8 +209,8 @@ Result<PacketReceiver::Received> PacketReceiver::receive(
       if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
         return make_error(ErrorCode::kPeerBroken,
                           "shim protocol: a packet of more than {} bytes or "
-                          "{} descriptors came", kShimMessageBytesMax,
-                          kShimFdsMax);
+                          "{} descriptors came",
+                          kShimMessageBytesMax, kShimFdsMax);
       }
       return result;
     }

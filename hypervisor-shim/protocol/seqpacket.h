@@ -25,8 +25,7 @@ bool peer_is_trusted(int socket);
 
 // Sends one packet with copies of `fds`. Waits at most `timeout` for room.
 Status send_packet(int socket, std::span<const std::byte> packet,
-                   std::span<const int> fds,
-                   std::chrono::milliseconds timeout);
+                   std::span<const int> fds, std::chrono::milliseconds timeout);
 
 // Receives packets into a buffer of its own, which the next call reuses.
 class PacketReceiver {

@@ -333,8 +333,8 @@ TEST(ShimServiceTest, StateShorterThanSaidIsRefused) {
   FILE* file = std::tmpfile();
   ASSERT_NE(file, nullptr);
   const int fd = ::fileno(file);
-  const auto request = shim::encode_blob_bytes(
-      {shim::MessageType::kLoadState, 1}, 4096);
+  const auto request =
+      shim::encode_blob_bytes({shim::MessageType::kLoadState, 1}, 4096);
   ASSERT_TRUE(shim::send_packet(socket->get(), request, std::span(&fd, 1),
                                 milliseconds(1000)));
   const auto answer = receiver.receive(socket->get(), milliseconds(10'000));

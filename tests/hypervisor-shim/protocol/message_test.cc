@@ -48,8 +48,8 @@ TEST(MessageTest, LargestHelloFitsAPacket) {
   spec.features.resize(kFeaturesBytesMax);
   spec.regions.clear();
   for (RegionId id = 0; id < kRegionsMax; ++id) {
-    spec.regions.push_back({id, RegionKind::kRam,
-                            std::string(kNameBytesMax, 'r'), 4096, 4096});
+    spec.regions.push_back(
+        {id, RegionKind::kRam, std::string(kNameBytesMax, 'r'), 4096, 4096});
   }
   const Packet packet = encode_hello(spec);
   EXPECT_LE(packet.size(), kShimMessageBytesMax);
@@ -99,7 +99,7 @@ TEST(MessageTest, RegionsOutOfBoundsAreRefused) {
   expect_refused(spec, "neither RAM nor disk");
   spec = sample_spec();
   spec.name.assign(kNameBytesMax + 1, 'n');
-  expect_refused(spec, "guest name is longer than allowed");
+  expect_refused(spec, "guest name is cut off, or longer");
 }
 
 TEST(MessageTest, RegionCountBeyondTheLimitIsRefused) {
@@ -145,8 +145,7 @@ TEST(MessageTest, ErrorKeepsCodeAndSentence) {
 TEST(MessageTest, LongSentencesAreCut) {
   const Error error{ErrorCode::kIo, std::string(5000, 's')};
   const Packet packet = encode_error({MessageType::kError, 3}, error);
-  EXPECT_EQ(decode_error(payload_of(packet)).message.size(),
-            kSentenceBytesMax);
+  EXPECT_EQ(decode_error(payload_of(packet)).message.size(), kSentenceBytesMax);
   const Packet died = encode_died(std::string(5000, 'd'));
   EXPECT_EQ(decode_died(payload_of(died))->size(), kSentenceBytesMax);
 }
