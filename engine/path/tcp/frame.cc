@@ -1,0 +1,149 @@
+#include "engine/path/tcp/frame.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "engine/base/assert.h"
+#include "engine/base/limits.h"
+
+namespace causeway {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "store() and load() copy integers as they are in memory");
+
+constexpr uint32_t kFrameMagic = 0x50'46'57'43;  // "CWFP"
+constexpr uint32_t kAckMagic = 0x41'46'57'43;    // "CWFA"
+constexpr uint8_t kFenceKind = 3;
+constexpr size_t kCheckAt = 28;
+constexpr uint64_t kBlocksMax = kRegionBytesMax / kBlockBytes;
+
+template <typename T>
+void store(std::byte* at, T value) {
+  std::memcpy(at, &value, sizeof value);
+}
+
+template <typename T>
+T load(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+uint32_t head_check(const std::byte* head) {
+  return static_cast<uint32_t>(XXH3_64bits(head, kCheckAt));
+}
+
+uint32_t ack_check(FenceId fence) {
+  std::byte covered[12];
+  store(covered, kAckMagic);
+  store(covered + 4, fence);
+  return static_cast<uint32_t>(XXH3_64bits(covered, sizeof covered));
+}
+
+template <typename... Args>
+Error broken(fmt::format_string<Args...> format, Args&&... args) {
+  return make_error(ErrorCode::kPeerBroken, format,
+                    std::forward<Args>(args)...);
+}
+
+Result<Frame> decode_fence(const std::byte* head) {
+  const auto fence = load<uint64_t>(head + 16);
+  const bool rest_is_zero = load<uint16_t>(head + 6) == 0 &&
+                            load<uint64_t>(head + 8) == 0 &&
+                            load<uint32_t>(head + 24) == 0;
+  if (fence == 0 || !rest_is_zero) {
+    return broken("A fence frame has number {} and fields that are not 0.",
+                  fence);
+  }
+  return Frame{fence, {}};
+}
+
+Result<Frame> check_put(const PutHead& put) {
+  if (put.blocks == 0) return broken("A put has no blocks.");
+  if (put.first_block >= kBlocksMax ||
+      put.blocks > kBlocksMax - put.first_block) {
+    return broken("A put of {} blocks at block {} lies beyond any region.",
+                  put.blocks, put.first_block);
+  }
+  const uint64_t payload =
+      put.kind == PutKind::kRaw ? put.blocks * kBlockBytes : 0;
+  if (put.payload_bytes != payload || payload > kPutBytesMax) {
+    return broken(
+        "A put of {} blocks and kind {} has {} bytes of payload, not {} "
+        "(at most {}).",
+        put.blocks, static_cast<int>(put.kind), put.payload_bytes, payload,
+        kPutBytesMax);
+  }
+  return Frame{0, put};
+}
+
+}  // namespace
+
+void encode_put(const PutHead& put, FrameHeadSpan out) {
+  std::byte* head = out.data();
+  store(head, kFrameMagic);
+  store(head + 4, static_cast<uint16_t>(put.kind));  // and the reserved byte
+  store(head + 6, put.region);
+  store(head + 8, put.version);
+  store(head + 12, put.blocks);
+  store(head + 16, put.first_block);
+  store(head + 24, put.payload_bytes);
+  store(head + kCheckAt, head_check(head));
+}
+
+void encode_fence(FenceId fence, FrameHeadSpan out) {
+  CAUSEWAY_ASSERT(fence != 0);
+  std::byte* head = out.data();
+  std::fill(out.begin(), out.end(), std::byte{0});
+  store(head, kFrameMagic);
+  store(head + 4, kFenceKind);
+  store(head + 16, fence);
+  store(head + kCheckAt, head_check(head));
+}
+
+void encode_fence_ack(FenceId fence, FenceAckSpan out) {
+  store(out.data(), kAckMagic);
+  store(out.data() + 4, ack_check(fence));
+  store(out.data() + 8, fence);
+}
+
+Result<Frame> decode_frame(FrameHeadView view) {
+  const std::byte* head = view.data();
+  if (load<uint32_t>(head) != kFrameMagic ||
+      load<uint32_t>(head + kCheckAt) != head_check(head)) {
+    return broken("Bytes that are no frame came on a bulk stream.");
+  }
+  const auto kind = load<uint8_t>(head + 4);
+  if (load<uint8_t>(head + 5) != 0) {
+    return broken("The reserved byte of a frame is not 0.");
+  }
+  if (kind == kFenceKind) return decode_fence(head);
+  if (kind != static_cast<uint8_t>(PutKind::kRaw) &&
+      kind != static_cast<uint8_t>(PutKind::kZero)) {
+    return broken("A frame has the unknown kind {}.", kind);
+  }
+  PutHead put;
+  put.kind = static_cast<PutKind>(kind);
+  put.region = load<uint16_t>(head + 6);
+  put.version = load<uint32_t>(head + 8);
+  put.blocks = load<uint32_t>(head + 12);
+  put.first_block = load<uint64_t>(head + 16);
+  put.payload_bytes = load<uint32_t>(head + 24);
+  return check_put(put);
+}
+
+Result<FenceId> decode_fence_ack(FenceAckView view) {
+  const auto fence = load<uint64_t>(view.data() + 8);
+  if (load<uint32_t>(view.data()) != kAckMagic ||
+      load<uint32_t>(view.data() + 4) != ack_check(fence)) {
+    return broken("Bytes that are no acknowledgement came on a bulk stream.");
+  }
+  return fence;
+}
+
+}  // namespace causeway

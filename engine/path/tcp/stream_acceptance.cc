@@ -1,0 +1,151 @@
+#include "engine/path/tcp/stream_acceptance.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/base/assert.h"
+#include "engine/path/tcp/limits.h"
+#include "engine/path/tcp/socket_address.h"
+
+namespace causeway {
+namespace {
+
+// Of the connection that was to be accepted, not of the listener (accept(2)).
+bool is_trouble_of_one(int errno_value) {
+  switch (errno_value) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ETIMEDOUT:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+StreamAcceptance::StreamAcceptance(int listening_fd, const PathToken& token,
+                                   uint16_t streams)
+    : listening_fd_(listening_fd),
+      token_(token),
+      streams_(size_t{1} + streams) {}
+
+// The deadline, the listener, then two entries a stranger.
+void StreamAcceptance::fill_waiting(const Deadline& deadline) {
+  waiting_.assign({{deadline.fd(), POLLIN, 0}, {listening_fd_, POLLIN, 0}});
+  for (const Stranger& stranger : strangers_) {
+    waiting_.push_back({stranger.stream.fd.get(), POLLIN, 0});
+    waiting_.push_back({stranger.silence.fd(), POLLIN, 0});
+  }
+}
+
+Result<bool> StreamAcceptance::step(const Deadline& deadline) {
+  fill_waiting(deadline);
+  if (::poll(waiting_.data(), waiting_.size(), -1) < 0) {
+    CAUSEWAY_ASSERT(errno == EINTR);
+    return true;
+  }
+  if (waiting_[0].revents != 0) return false;
+  for (size_t i = strangers_.size(); i-- > 0;) {
+    Verdict verdict = Verdict::kWait;
+    if (waiting_[2 + 2 * i].revents != 0) {
+      CAUSEWAY_ASSIGN(verdict, hear(strangers_[i]));
+    } else if (waiting_[3 + 2 * i].revents != 0) {
+      verdict = Verdict::kDrop;
+    }
+    if (verdict == Verdict::kAccept) accept(strangers_[i]);
+    if (verdict != Verdict::kWait) strangers_.erase(strangers_.begin() + i);
+  }
+  if (waiting_[1].revents != 0) CAUSEWAY_TRY(greet_new());
+  return true;
+}
+
+Status StreamAcceptance::greet_new() {
+  UniqueFd fd(
+      ::accept4(listening_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd) {
+    if (errno == EAGAIN || is_trouble_of_one(errno)) return {};
+    return errno_error(errno, "No stream can be accepted");
+  }
+  // A socket that is gone already refuses its options: a stranger's trouble.
+  if (!set_stream_options(fd.get())) return {};
+  if (strangers_.size() == kTcpStrangersMax) {
+    strangers_.erase(strangers_.begin());
+  }
+  std::string peer = remote_address(fd.get()).text();
+  strangers_.push_back(Stranger{TcpStream{std::move(fd), std::move(peer)},
+                                Deadline(kTcpHelloWaitMax)});
+  return {};
+}
+
+Result<StreamAcceptance::Verdict> StreamAcceptance::hear(Stranger& stranger) {
+  // Never beyond the hello: what follows belongs to the channel.
+  const auto rest = std::span(stranger.hello).subspan(stranger.got);
+  const ssize_t got =
+      ::recv(stranger.stream.fd.get(), rest.data(), rest.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Verdict::kWait;
+  if (got <= 0) return Verdict::kDrop;
+  stranger.got += got;
+  if (stranger.got < Hello::kBytes) return Verdict::kWait;
+  const auto hello = decode_hello(stranger.hello);
+  if (!hello || !tokens_equal(hello->token, token_)) return Verdict::kDrop;
+  return judge(*hello, stranger);
+}
+
+// Knows the token, so trouble from here on is the peer's and worth a sentence.
+Result<StreamAcceptance::Verdict> StreamAcceptance::judge(
+    const Hello& hello, const Stranger& stranger) {
+  const std::string& peer = stranger.stream.peer;
+  if (hello.version != Hello::kVersion) {
+    answer(stranger, Answer::kOtherVersion);
+    return make_error(ErrorCode::kIncompatible,
+                      "{} speaks version {} of the stream protocol, this host "
+                      "version {}: install the same Causeway on both.",
+                      peer, hello.version, Hello::kVersion);
+  }
+  const size_t bulk_streams = streams_.size() - 1;
+  if (hello.stream_count != bulk_streams) {
+    answer(stranger, Answer::kOtherStreamCount);
+    return make_error(ErrorCode::kIncompatible,
+                      "{} opens {} streams, {} are expected.", peer,
+                      hello.stream_count, bulk_streams);
+  }
+  if (index_of(hello) >= streams_.size()) return Verdict::kDrop;
+  if (streams_[index_of(hello)].fd) {
+    answer(stranger, Answer::kTaken);
+    return Verdict::kDrop;
+  }
+  return answer(stranger, Answer::kWelcome) ? Verdict::kAccept : Verdict::kDrop;
+}
+
+bool StreamAcceptance::answer(const Stranger& stranger, Answer answer) {
+  const auto bytes = encode_welcome({Hello::kVersion, answer});
+  // A fresh socket takes eight bytes whole, or it is gone.
+  return ::send(stranger.stream.fd.get(), bytes.data(), bytes.size(),
+                MSG_NOSIGNAL | MSG_DONTWAIT) ==
+         static_cast<ssize_t>(bytes.size());
+}
+
+void StreamAcceptance::accept(Stranger& stranger) {
+  const auto hello = decode_hello(stranger.hello);
+  streams_[index_of(*hello)] = std::move(stranger.stream);
+  ++accepted_;
+}
+
+size_t StreamAcceptance::index_of(const Hello& hello) const {
+  if (hello.role == StreamRole::kControl) return 0;
+  return size_t{1} + hello.stream_index;
+}
+
+}  // namespace causeway

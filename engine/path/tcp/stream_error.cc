@@ -1,0 +1,23 @@
+#include "engine/path/tcp/stream_error.h"
+
+#include <system_error>
+
+namespace causeway {
+
+Error stream_lost(int errno_value, const std::string& peer) {
+  return make_error(ErrorCode::kConnectionLost,
+                    "The connection to {} is lost: {}.", peer,
+                    std::generic_category().message(errno_value));
+}
+
+Error stream_closed(const std::string& peer) {
+  return make_error(ErrorCode::kConnectionLost, "{} closed the connection.",
+                    peer);
+}
+
+Error from_peer(Error error, const std::string& peer) {
+  error.message = fmt::format("From {}: {}", peer, error.message);
+  return error;
+}
+
+}  // namespace causeway

@@ -1,0 +1,142 @@
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "engine/base/assert.h"
+#include "engine/path/tcp/stream_error.h"
+#include "engine/path/tcp/tcp_bulk_channel.h"
+
+namespace causeway {
+
+Result<size_t> TcpBulkChannel::post(std::span<const Put> puts) {
+  size_t taken = 0;
+  for (; taken < puts.size() && !full(); ++taken) {
+    const Put& put = puts[taken];
+    CAUSEWAY_ASSERT(put.head.payload_bytes == put.payload.size());
+    CAUSEWAY_ASSERT(put.payload.size() <= kPutBytesMax);
+    encode_put(put.head, FrameHeadSpan(head_of(head_), kFrameHeadBytes));
+    payloads_[head_ % kFrames] = put.payload;
+    is_put_[head_ % kFrames] = true;
+    ++head_;
+  }
+  return taken;
+}
+
+Result<bool> TcpBulkChannel::post_fence(FenceId fence) {
+  CAUSEWAY_ASSERT(fence > last_fence_);
+  if (full()) return false;
+  encode_fence(fence, FrameHeadSpan(head_of(head_), kFrameHeadBytes));
+  payloads_[head_ % kFrames] = {};
+  is_put_[head_ % kFrames] = false;
+  ++head_;
+  last_fence_ = fence;
+  return true;
+}
+
+Result<ChannelProgress> TcpBulkChannel::poll(Instant) {
+  CAUSEWAY_TRY(flush());
+  CAUSEWAY_TRY(read_acks());
+  return progress_;
+}
+
+// Heads of frames without payload lie side by side and become one piece.
+void TcpBulkChannel::add_piece(size_t& pieces, const std::byte* at,
+                               size_t bytes) {
+  if (bytes == 0) return;
+  if (pieces > 0) {
+    iovec& last = pieces_[pieces - 1];
+    if (static_cast<std::byte*>(last.iov_base) + last.iov_len == at) {
+      last.iov_len += bytes;
+      return;
+    }
+  }
+  pieces_[pieces++] = {const_cast<std::byte*>(at), bytes};
+}
+
+// Fills pieces_ from what is unsent; returns the bytes.
+size_t TcpBulkChannel::gather(size_t& pieces) {
+  size_t total = 0;
+  size_t skip = tail_sent_;
+  for (uint64_t frame = tail_; frame < head_ && total < kTcpSendBytesMax;
+       ++frame) {
+    const auto payload = payloads_[frame % kFrames];
+    const size_t head_skip = std::min(skip, kFrameHeadBytes);
+    const size_t payload_skip = skip - head_skip;
+    add_piece(pieces, head_of(frame) + head_skip, kFrameHeadBytes - head_skip);
+    add_piece(pieces, payload.data() + payload_skip,
+              payload.size() - payload_skip);
+    total += frame_bytes(frame) - skip;
+    skip = 0;
+  }
+  return total;
+}
+
+void TcpBulkChannel::advance(size_t sent) {
+  progress_.wire_bytes += sent;
+  tail_sent_ += sent;
+  while (tail_ < head_ && tail_sent_ >= frame_bytes(tail_)) {
+    tail_sent_ -= frame_bytes(tail_);
+    if (is_put_[tail_ % kFrames]) ++progress_.puts_released;
+    ++tail_;
+  }
+}
+
+Status TcpBulkChannel::flush() {
+  while (tail_ < head_) {
+    size_t pieces = 0;
+    const size_t wanted = gather(pieces);
+    msghdr message{};
+    message.msg_iov = pieces_.data();
+    message.msg_iovlen = pieces;
+    const ssize_t sent =
+        ::sendmsg(stream_.fd.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return {};
+      return stream_lost(errno, stream_.peer);
+    }
+    advance(sent);
+    if (static_cast<size_t>(sent) < wanted) return {};
+  }
+  return {};
+}
+
+Status TcpBulkChannel::read_acks() {
+  for (;;) {
+    const size_t room = acks_.size() - acks_got_;
+    const ssize_t got =
+        ::recv(stream_.fd.get(), acks_.data() + acks_got_, room, MSG_DONTWAIT);
+    if (got == 0) return stream_closed(stream_.peer);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return {};
+      return stream_lost(errno, stream_.peer);
+    }
+    acks_got_ += got;
+    size_t used = 0;
+    for (; acks_got_ - used >= kFenceAckBytes; used += kFenceAckBytes) {
+      CAUSEWAY_TRY(take_ack(FenceAckView(acks_.data() + used, kFenceAckBytes)));
+    }
+    acks_got_ -= used;
+    std::memmove(acks_.data(), acks_.data() + used, acks_got_);
+    if (static_cast<size_t>(got) < room) return {};
+  }
+}
+
+Status TcpBulkChannel::take_ack(FenceAckView ack) {
+  auto fence = decode_fence_ack(ack);
+  if (!fence) return from_peer(std::move(fence).error(), stream_.peer);
+  if (*fence <= progress_.fence_landed || *fence > last_fence_) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "{} acknowledged fence {}; {} was the last that landed "
+                      "and {} the last posted.",
+                      stream_.peer, *fence, progress_.fence_landed,
+                      last_fence_);
+  }
+  progress_.fence_landed = *fence;
+  return {};
+}
+
+}  // namespace causeway

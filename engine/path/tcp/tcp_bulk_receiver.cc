@@ -1,0 +1,26 @@
+#include "engine/path/tcp/tcp_bulk_receiver.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace causeway {
+
+Result<bool> TcpBulkReceiver::poll(Instant) {
+  if (broken_) return *broken_;
+  auto moved = poll_stream();
+  if (!moved) {
+    broken_ = moved.error();
+    // The sender learns at once, not when its buffers are full.
+    ::shutdown(stream_.fd.get(), SHUT_RDWR);
+  }
+  return moved;
+}
+
+Instant TcpBulkReceiver::wait_on(WaitSet& set) const {
+  if (closed_) return kNever;
+  const bool unsent = ack_sent_ < kFenceAckBytes;
+  set.add(stream_.fd.get(), unsent ? POLLIN | POLLOUT : POLLIN);
+  return kNever;
+}
+
+}  // namespace causeway

@@ -1,0 +1,127 @@
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "engine/base/assert.h"
+#include "engine/path/tcp/stream_error.h"
+#include "engine/path/tcp/tcp_bulk_receiver.h"
+
+namespace causeway {
+
+Result<bool> TcpBulkReceiver::poll_stream() {
+  size_t moved = 0;
+  while (!closed_ && moved < kTcpReceiveBytesMax) {
+    CAUSEWAY_ASSIGN(const size_t got, read_stream());
+    if (got == 0) break;
+    moved += got;
+    CAUSEWAY_TRY(consume(got));
+  }
+  CAUSEWAY_TRY(flush_ack());
+  return moved > 0;
+}
+
+Result<size_t> TcpBulkReceiver::read_stream() {
+  iovec pieces[2] = {{place_left_.data(), place_left_.size()},
+                     {ahead_.data() + ahead_end_, ahead_.size() - ahead_end_}};
+  msghdr message{};
+  message.msg_iov = place_left_.empty() ? pieces + 1 : pieces;
+  message.msg_iovlen = place_left_.empty() ? 1 : 2;
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(stream_.fd.get(), &message, MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    if (errno == EAGAIN) return size_t{0};
+    return stream_lost(errno, stream_.peer);
+  }
+  if (got == 0) {
+    if (in_put_ || ahead_bytes() > 0) return stream_closed(stream_.peer);
+    closed_ = true;
+  }
+  wire_bytes_ += got;
+  return static_cast<size_t>(got);
+}
+
+Status TcpBulkReceiver::consume(size_t got) {
+  const size_t into_place = std::min(got, place_left_.size());
+  place_left_ = place_left_.subspan(into_place);
+  ahead_end_ += got - into_place;
+  if (in_put_ && place_left_.empty()) CAUSEWAY_TRY(finish_put());
+  return parse_ahead();
+}
+
+// Takes the frames in ahead_ until a payload or a head is not all there.
+Status TcpBulkReceiver::parse_ahead() {
+  while (!in_put_ && ahead_bytes() >= kFrameHeadBytes) {
+    auto frame = decode_frame(
+        FrameHeadView(ahead_.data() + ahead_begin_, kFrameHeadBytes));
+    if (!frame) return from_peer(std::move(frame).error(), stream_.peer);
+    ahead_begin_ += kFrameHeadBytes;
+    CAUSEWAY_TRY(take_frame(*frame));
+  }
+  CAUSEWAY_ASSERT(place_left_.empty() || ahead_bytes() == 0);
+  std::memmove(ahead_.data(), ahead_.data() + ahead_begin_, ahead_bytes());
+  ahead_end_ -= ahead_begin_;
+  ahead_begin_ = 0;
+  return {};
+}
+
+Status TcpBulkReceiver::take_frame(const Frame& frame) {
+  if (frame.fence != 0) {
+    if (frame.fence <= fence_landed_) {
+      return make_error(ErrorCode::kPeerBroken,
+                        "{} sent fence {} after fence {}.", stream_.peer,
+                        frame.fence, fence_landed_);
+    }
+    fence_landed_ = frame.fence;
+    return {};
+  }
+  put_ = frame.put;
+  CAUSEWAY_ASSIGN(place_left_, sink_.begin(put_));
+  CAUSEWAY_ASSERT(place_left_.size() == put_.payload_bytes);
+  in_put_ = true;
+  const size_t here = std::min(ahead_bytes(), place_left_.size());
+  if (here > 0) {
+    std::memcpy(place_left_.data(), ahead_.data() + ahead_begin_, here);
+    ahead_begin_ += here;
+    place_left_ = place_left_.subspan(here);
+  }
+  return place_left_.empty() ? finish_put() : Status();
+}
+
+Status TcpBulkReceiver::finish_put() {
+  in_put_ = false;
+  return sink_.end(put_);
+}
+
+// One answer may stand for several fences: the last one covers them.
+Status TcpBulkReceiver::flush_ack() {
+  for (;;) {
+    if (ack_sent_ == kFenceAckBytes) {
+      if (fence_answered_ == fence_landed_) return {};
+      encode_fence_ack(fence_landed_, ack_);
+      fence_answered_ = fence_landed_;
+      ack_sent_ = 0;
+    }
+    const ssize_t sent =
+        ::send(stream_.fd.get(), ack_.data() + ack_sent_,
+               kFenceAckBytes - ack_sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return {};
+      // The sender may have closed after its last fence: what it sent is
+      // still to be taken, and the read tells when the stream ended.
+      if (errno == EPIPE || errno == ECONNRESET) {
+        ack_sent_ = kFenceAckBytes;
+        return {};
+      }
+      return stream_lost(errno, stream_.peer);
+    }
+    ack_sent_ += sent;
+  }
+}
+
+}  // namespace causeway

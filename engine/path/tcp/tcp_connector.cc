@@ -1,0 +1,197 @@
+#include "engine/path/tcp/tcp_connector.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/assert.h"
+#include "engine/base/limits.h"
+#include "engine/path/tcp/socket_address.h"
+#include "engine/path/tcp/tcp_bulk_channel.h"
+#include "engine/path/tcp/tcp_control_channel.h"
+#include "engine/path/tcp/tcp_socket.h"
+#include "engine/path/tcp/tcp_stats.h"
+
+namespace causeway {
+namespace {
+
+// streams[0] is the control stream, streams[1 + worker] a worker's.
+class TcpOutboundPath final : public OutboundPath {
+ public:
+  TcpOutboundPath(std::vector<TcpStream> streams, std::vector<UniqueFd> watched)
+      : streams_(std::move(streams)), watched_(std::move(watched)) {}
+
+  std::string name() const override { return "tcp"; }
+
+  Result<std::unique_ptr<ControlChannel>> open_control() override {
+    CAUSEWAY_ASSIGN(TcpStream stream, take(0));
+    return std::unique_ptr<ControlChannel>(
+        std::make_unique<TcpControlChannel>(std::move(stream)));
+  }
+
+  Result<std::unique_ptr<BulkChannel>> open_bulk(uint32_t worker) override {
+    CAUSEWAY_ASSIGN(TcpStream stream, take(size_t{1} + worker));
+    return std::unique_ptr<BulkChannel>(
+        std::make_unique<TcpBulkChannel>(std::move(stream)));
+  }
+
+  PathStats stats() const override {
+    PathStats sum{tcp_stats(watched_[0].get()).rtt, 0};
+    for (size_t i = 1; i < watched_.size(); ++i) {
+      sum.delivered_bytes_s += tcp_stats(watched_[i].get()).delivered_bytes_s;
+    }
+    return sum;
+  }
+
+ private:
+  Result<TcpStream> take(size_t index) {
+    if (index >= streams_.size() || !streams_[index].fd) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "The tcp path has no stream {} left to open (of {}).",
+                        index, streams_.size());
+    }
+    return std::move(streams_[index]);
+  }
+
+  std::vector<TcpStream> streams_;
+  // Duplicates for stats(): the channels own the streams, on other threads.
+  std::vector<UniqueFd> watched_;
+};
+
+Error unreachable(int errno_value, const std::string& peer) {
+  Error error =
+      errno_error(errno_value, fmt::format("No connection to {}", peer));
+  if (error.code != ErrorCode::kTimeout) error.code = ErrorCode::kUnreachable;
+  return error;
+}
+
+Result<TcpStream> start_stream(const SocketAddress& address) {
+  CAUSEWAY_ASSIGN(UniqueFd fd, new_tcp_socket(address.storage.ss_family));
+  CAUSEWAY_TRY(set_stream_options(fd.get()));
+  if (::connect(fd.get(), address.get(), address.bytes) != 0 &&
+      errno != EINPROGRESS) {
+    return unreachable(errno, address.text());
+  }
+  return TcpStream{std::move(fd), address.text()};
+}
+
+Status finish_connect(const TcpStream& stream, const Deadline& deadline) {
+  if (!wait_ready(stream.fd.get(), POLLOUT, deadline)) {
+    return make_error(ErrorCode::kTimeout,
+                      "{} did not accept a connection in time.", stream.peer);
+  }
+  int error = 0;
+  socklen_t bytes = sizeof error;
+  ::getsockopt(stream.fd.get(), SOL_SOCKET, SO_ERROR, &error, &bytes);
+  if (error != 0) return unreachable(error, stream.peer);
+  return {};
+}
+
+Status say_hello(const TcpStream& stream, const PathToken& token, size_t index,
+                 uint16_t streams, const Deadline& deadline) {
+  Hello hello;
+  hello.role = index == 0 ? StreamRole::kControl : StreamRole::kBulk;
+  hello.token = token;
+  hello.stream_index = static_cast<uint16_t>(index == 0 ? 0 : index - 1);
+  hello.stream_count = streams;
+  return send_whole(stream.fd.get(), encode_hello(hello), deadline,
+                    stream.peer);
+}
+
+Status check_welcome(const Welcome& welcome, const std::string& peer,
+                     uint16_t streams) {
+  switch (welcome.answer) {
+    case Answer::kWelcome:
+      return {};
+    case Answer::kOtherVersion:
+      return make_error(ErrorCode::kIncompatible,
+                        "{} speaks version {} of the stream protocol, this "
+                        "host version {}: install the same Causeway on both.",
+                        peer, welcome.version, Hello::kVersion);
+    case Answer::kOtherStreamCount:
+      return make_error(ErrorCode::kIncompatible,
+                        "{} expects another number of streams than {}.", peer,
+                        streams);
+    case Answer::kTaken:
+      return make_error(ErrorCode::kPermission,
+                        "{} has this migration's stream from someone else.",
+                        peer);
+  }
+  return make_error(ErrorCode::kPeerBroken, "{} gave no answer that is known.",
+                    peer);
+}
+
+Status await_welcome(const TcpStream& stream, uint16_t streams,
+                     const Deadline& deadline) {
+  std::array<std::byte, Welcome::kBytes> bytes;
+  Status got = receive_whole(stream.fd.get(), bytes, deadline, stream.peer);
+  if (!got && got.error().code == ErrorCode::kConnectionLost) {
+    return make_error(ErrorCode::kPermission,
+                      "{} hung up instead of welcoming the stream: it does "
+                      "not know this migration.",
+                      stream.peer);
+  }
+  CAUSEWAY_TRY(std::move(got));
+  const auto welcome = decode_welcome(bytes);
+  if (!welcome) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "What listens at {} is no Causeway mover.", stream.peer);
+  }
+  return check_welcome(*welcome, stream.peer, streams);
+}
+
+// All streams at once, so that opening takes two round trips, not two each.
+Result<std::vector<TcpStream>> open_streams(const SocketAddress& address,
+                                            const PathToken& token,
+                                            uint16_t count,
+                                            const Deadline& deadline) {
+  std::vector<TcpStream> streams;
+  for (size_t i = 0; i <= count; ++i) {
+    CAUSEWAY_ASSIGN(TcpStream stream, start_stream(address));
+    streams.push_back(std::move(stream));
+  }
+  for (size_t i = 0; i <= count; ++i) {
+    CAUSEWAY_TRY(finish_connect(streams[i], deadline));
+    CAUSEWAY_TRY(say_hello(streams[i], token, i, count, deadline));
+  }
+  for (const TcpStream& stream : streams) {
+    CAUSEWAY_TRY(await_welcome(stream, count, deadline));
+  }
+  return streams;
+}
+
+Result<std::unique_ptr<OutboundPath>> make_path(
+    std::vector<TcpStream> streams) {
+  std::vector<UniqueFd> watched;
+  for (const TcpStream& stream : streams) {
+    watched.emplace_back(::fcntl(stream.fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!watched.back()) return errno_error(errno, "A socket cannot be shared");
+  }
+  return std::unique_ptr<OutboundPath>(std::make_unique<TcpOutboundPath>(
+      std::move(streams), std::move(watched)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(
+    std::string_view address, const PathToken& token,
+    const TcpConnectOptions& options) {
+  CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
+  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
+  const Deadline deadline(options.timeout);
+  Result<std::vector<TcpStream>> streams = Error{};
+  for (const SocketAddress& candidate : candidates) {
+    streams = open_streams(candidate, token, options.streams, deadline);
+    // Another address of the same host helps only when this one is not there.
+    if (streams || streams.error().code != ErrorCode::kUnreachable) break;
+  }
+  if (!streams) return std::move(streams).error();
+  return make_path(std::move(streams).value());
+}
+
+}  // namespace causeway

@@ -1,0 +1,33 @@
+// TcpConnector: opens the source's end of a tcp path: one control stream and
+// as many bulk streams as asked for, all to one address.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "engine/base/result.h"
+#include "engine/base/time.h"
+#include "engine/path/path.h"
+#include "engine/path/tcp/hello.h"
+
+namespace causeway {
+
+struct TcpConnectOptions {
+  uint16_t streams = 1;  // bulk streams, 1 to kStreamsMax
+  Duration timeout = std::chrono::seconds(10);
+};
+
+class TcpConnector {
+ public:
+  // Waits until the peer has welcomed every stream. `address` as in
+  // resolve_address(). kUnreachable: nothing listens there; kTimeout: nobody
+  // answered in time; kPermission: the peer hung up, it does not know the
+  // token; kIncompatible: another protocol version or number of streams.
+  static Result<std::unique_ptr<OutboundPath>> connect(
+      std::string_view address, const PathToken& token,
+      const TcpConnectOptions& options);
+};
+
+}  // namespace causeway

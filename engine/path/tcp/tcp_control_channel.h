@@ -1,0 +1,37 @@
+// TcpControlChannel: the control stream. A message is its length (u32, little-
+// endian, at most kControlMessageBytesMax) and its bytes.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "engine/path/path.h"
+#include "engine/path/tcp/tcp_socket.h"
+
+namespace causeway {
+
+class TcpControlChannel final : public ControlChannel {
+ public:
+  explicit TcpControlChannel(TcpStream stream) : stream_(std::move(stream)) {}
+  ~TcpControlChannel() override;
+
+  Status send(std::span<const std::byte> message) override;
+  Result<std::optional<std::vector<std::byte>>> receive(Instant now) override;
+  Instant wait_on(WaitSet& set) const override;
+
+ private:
+  static constexpr size_t kLengthBytes = 4;
+
+  Status flush();
+  Result<bool> fill(std::span<std::byte> into, size_t& got);
+
+  TcpStream stream_;
+  std::vector<std::byte> queue_;  // sent up to queue_sent_
+  size_t queue_sent_ = 0;
+  std::array<std::byte, kLengthBytes> length_{};
+  size_t length_got_ = 0;
+  std::vector<std::byte> body_;
+  size_t body_got_ = 0;
+};
+
+}  // namespace causeway

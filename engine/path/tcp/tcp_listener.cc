@@ -1,0 +1,103 @@
+#include "engine/path/tcp/tcp_listener.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "engine/base/assert.h"
+#include "engine/base/limits.h"
+#include "engine/path/tcp/limits.h"
+#include "engine/path/tcp/socket_address.h"
+#include "engine/path/tcp/stream_acceptance.h"
+#include "engine/path/tcp/tcp_bulk_receiver.h"
+#include "engine/path/tcp/tcp_control_channel.h"
+
+namespace causeway {
+namespace {
+
+class TcpInboundPath final : public InboundPath {
+ public:
+  explicit TcpInboundPath(std::vector<TcpStream> streams)
+      : streams_(std::move(streams)) {}
+
+  Result<std::unique_ptr<ControlChannel>> accept_control() override {
+    CAUSEWAY_ASSIGN(TcpStream stream, take(0));
+    return std::unique_ptr<ControlChannel>(
+        std::make_unique<TcpControlChannel>(std::move(stream)));
+  }
+
+  Result<std::unique_ptr<BulkReceiver>> accept_bulk(uint32_t worker,
+                                                    PutSink& sink) override {
+    CAUSEWAY_ASSIGN(TcpStream stream, take(size_t{1} + worker));
+    return std::unique_ptr<BulkReceiver>(
+        std::make_unique<TcpBulkReceiver>(std::move(stream), sink));
+  }
+
+ private:
+  Result<TcpStream> take(size_t index) {
+    if (index >= streams_.size() || !streams_[index].fd) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "The tcp path has no stream {} left to accept (of {}).",
+                        index, streams_.size());
+    }
+    return std::move(streams_[index]);
+  }
+
+  std::vector<TcpStream> streams_;
+};
+
+Result<UniqueFd> listen_at(const SocketAddress& address) {
+  CAUSEWAY_ASSIGN(UniqueFd fd, new_tcp_socket(address.storage.ss_family));
+  // A mover that is started again must not wait for the old one's TIME_WAIT.
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd.get(), address.get(), address.bytes) != 0 ||
+      ::listen(fd.get(), static_cast<int>(kTcpStrangersMax)) != 0) {
+    return errno_error(errno,
+                       fmt::format("Cannot listen on {}", address.text()));
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<TcpListener> TcpListener::listen(std::string_view address) {
+  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, true));
+  Result<UniqueFd> fd = Error{};
+  for (const SocketAddress& candidate : candidates) {
+    fd = listen_at(candidate);
+    if (fd) break;
+  }
+  if (!fd) return std::move(fd).error();
+  return TcpListener(std::move(fd).value());
+}
+
+std::string TcpListener::address() const {
+  return local_address(fd_.get()).text();
+}
+
+uint16_t TcpListener::port() const { return local_address(fd_.get()).port(); }
+
+Result<std::unique_ptr<InboundPath>> TcpListener::accept(const PathToken& token,
+                                                         uint16_t streams,
+                                                         Duration timeout) {
+  CAUSEWAY_ASSERT(streams >= 1 && streams <= kStreamsMax);
+  const Deadline deadline(timeout);
+  StreamAcceptance acceptance(fd_.get(), token, streams);
+  while (!acceptance.complete()) {
+    CAUSEWAY_ASSIGN(const bool in_time, acceptance.step(deadline));
+    if (!in_time) {
+      return make_error(ErrorCode::kTimeout,
+                        "Only {} of {} streams of the source came to {} "
+                        "within {:.1f} s.",
+                        acceptance.accepted(), streams + 1, address(),
+                        seconds(timeout));
+    }
+  }
+  return std::unique_ptr<InboundPath>(
+      std::make_unique<TcpInboundPath>(acceptance.take()));
+}
+
+}  // namespace causeway

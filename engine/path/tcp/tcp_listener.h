@@ -1,0 +1,40 @@
+// TcpListener: the target's end of tcp paths: listens, and picks out of
+// whoever connects the streams that know the token.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/base/result.h"
+#include "engine/base/time.h"
+#include "engine/base/unique_fd.h"
+#include "engine/path/path.h"
+#include "engine/path/tcp/hello.h"
+
+namespace causeway {
+
+class TcpListener {
+ public:
+  // "host:port"; port 0 takes a free one.
+  static Result<TcpListener> listen(std::string_view address);
+
+  // Where it really listens.
+  std::string address() const;
+  uint16_t port() const;
+
+  // Waits for the control stream and `streams` bulk streams that say `token`.
+  // Strangers are dropped and do not disturb: who is silent too long, says
+  // anything else or comes twice. kTimeout: not all came; kIncompatible: the
+  // right peer, but of another protocol version or number of streams.
+  Result<std::unique_ptr<InboundPath>> accept(const PathToken& token,
+                                              uint16_t streams,
+                                              Duration timeout);
+
+ private:
+  explicit TcpListener(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace causeway

@@ -1,0 +1,115 @@
+#include "engine/path/tcp/tcp_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "engine/path/tcp/limits.h"
+
+namespace causeway {
+namespace {
+
+Status set_option(int fd, int level, int name, int value, const char* what) {
+  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) {
+    return errno_error(errno, what);
+  }
+  return {};
+}
+
+Error timed_out(const std::string& peer) {
+  return make_error(ErrorCode::kTimeout,
+                    "{} did not answer in time while the path opened.", peer);
+}
+
+Error lost(int errno_value, const std::string& peer) {
+  Error error = errno_error(
+      errno_value, fmt::format("The connection to {} broke at set-up", peer));
+  error.code = ErrorCode::kConnectionLost;
+  return error;
+}
+
+}  // namespace
+
+Deadline::Deadline(Duration after)
+    : fd_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+  CAUSEWAY_ASSERT(fd_);
+  // 0 would disarm the timer.
+  const int64_t ns = std::max<int64_t>(after.count(), 1);
+  itimerspec spec{};
+  spec.it_value.tv_sec = ns / 1'000'000'000;
+  spec.it_value.tv_nsec = ns % 1'000'000'000;
+  const int status = ::timerfd_settime(fd_.get(), 0, &spec, nullptr);
+  CAUSEWAY_ASSERT(status == 0);
+}
+
+bool Deadline::passed() const {
+  pollfd waiting{fd_.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) == 1;
+}
+
+Result<UniqueFd> new_tcp_socket(int family) {
+  UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                       IPPROTO_TCP));
+  if (!fd) return errno_error(errno, "A TCP socket cannot be made");
+  return fd;
+}
+
+Status set_stream_options(int fd) {
+  const auto silence_ms = static_cast<int>(milliseconds(kTcpSilenceMax));
+  const int silence_s = silence_ms / 1000;
+  CAUSEWAY_TRY(set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"));
+  CAUSEWAY_TRY(set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, silence_ms,
+                          "TCP_USER_TIMEOUT"));
+  CAUSEWAY_TRY(set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE"));
+  CAUSEWAY_TRY(
+      set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, silence_s / 2, "TCP_KEEPIDLE"));
+  return set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, silence_s / 4,
+                    "TCP_KEEPINTVL");
+}
+
+bool wait_ready(int fd, short events, const Deadline& deadline) {
+  std::array<pollfd, 2> waiting{{{fd, events, 0}, {deadline.fd(), POLLIN, 0}}};
+  while (::poll(waiting.data(), waiting.size(), -1) < 0) {
+    CAUSEWAY_ASSERT(errno == EINTR);
+  }
+  return waiting[0].revents != 0;
+}
+
+Status send_whole(int fd, std::span<const std::byte> bytes,
+                  const Deadline& deadline, const std::string& peer) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      bytes = bytes.subspan(sent);
+    } else if (errno == EAGAIN) {
+      if (!wait_ready(fd, POLLOUT, deadline)) return timed_out(peer);
+    } else if (errno != EINTR) {
+      return lost(errno, peer);
+    }
+  }
+  return {};
+}
+
+Status receive_whole(int fd, std::span<std::byte> bytes,
+                     const Deadline& deadline, const std::string& peer) {
+  while (!bytes.empty()) {
+    const ssize_t got = ::recv(fd, bytes.data(), bytes.size(), 0);
+    if (got > 0) {
+      bytes = bytes.subspan(got);
+    } else if (got == 0) {
+      return lost(ECONNRESET, peer);
+    } else if (errno == EAGAIN) {
+      if (!wait_ready(fd, POLLIN, deadline)) return timed_out(peer);
+    } else if (errno != EINTR) {
+      return lost(errno, peer);
+    }
+  }
+  return {};
+}
+
+}  // namespace causeway

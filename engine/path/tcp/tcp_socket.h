@@ -1,0 +1,50 @@
+// What is done to sockets at set-up: options, waiting with a deadline. Used
+// only while a path opens, by the one thread that opens it.
+#pragma once
+
+#include <poll.h>
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/base/time.h"
+#include "engine/base/unique_fd.h"
+
+namespace causeway {
+
+// A connected stream that has said its hello, and who is at its other end.
+struct TcpStream {
+  UniqueFd fd;
+  std::string peer;
+};
+
+// A moment in the future as an fd (timerfd): the path has no clock.
+class Deadline {
+ public:
+  explicit Deadline(Duration after);
+  int fd() const { return fd_.get(); }
+  bool passed() const;
+
+ private:
+  UniqueFd fd_;
+};
+
+// Non-blocking, close-on-exec TCP socket of a family.
+Result<UniqueFd> new_tcp_socket(int family);
+
+// TCP_NODELAY (heads and fences must not wait for more), keep-alive and
+// TCP_USER_TIMEOUT (a peer that vanished is noticed, idle or not).
+Status set_stream_options(int fd);
+
+// Returns false when the deadline passed first.
+bool wait_ready(int fd, short events, const Deadline& deadline);
+
+// Whole or an Error; `peer` is for the sentence.
+Status send_whole(int fd, std::span<const std::byte> bytes,
+                  const Deadline& deadline, const std::string& peer);
+Status receive_whole(int fd, std::span<std::byte> bytes,
+                     const Deadline& deadline, const std::string& peer);
+
+}  // namespace causeway
