@@ -10,8 +10,8 @@ namespace causeway {
 
 }  // namespace causeway
 
-#define CAUSEWAY_ASSERT(condition)                                  \
-  do {                                                              \
-    if (__builtin_expect(!(condition), 0))                          \
-      ::causeway::assert_failed(#condition, __FILE__, __LINE__);    \
+#define CAUSEWAY_ASSERT(condition)                               \
+  do {                                                           \
+    if (__builtin_expect(!(condition), 0))                       \
+      ::causeway::assert_failed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -8,8 +8,8 @@ namespace causeway {
 class Notifier {
  public:
   Notifier();
-  void notify() const;   // any thread
-  void drain() const;    // the sleeper, before it looks at what was left for it
+  void notify() const;  // any thread
+  void drain() const;   // the sleeper, before it looks at what was left for it
   int fd() const { return fd_.get(); }
 
  private:

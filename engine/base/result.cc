@@ -7,21 +7,36 @@ namespace causeway {
 
 const char* error_code_name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid-argument";
-    case ErrorCode::kNotFound: return "not-found";
-    case ErrorCode::kAlreadyExists: return "already-exists";
-    case ErrorCode::kUnreachable: return "unreachable";
-    case ErrorCode::kNoSpace: return "no-space";
-    case ErrorCode::kIncompatible: return "incompatible";
-    case ErrorCode::kPermission: return "permission";
-    case ErrorCode::kGuestDied: return "guest-died";
-    case ErrorCode::kIo: return "io";
-    case ErrorCode::kPeerBroken: return "peer-broken";
-    case ErrorCode::kConnectionLost: return "connection-lost";
-    case ErrorCode::kContentMismatch: return "content-mismatch";
-    case ErrorCode::kCancelled: return "cancelled";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument:
+      return "invalid-argument";
+    case ErrorCode::kNotFound:
+      return "not-found";
+    case ErrorCode::kAlreadyExists:
+      return "already-exists";
+    case ErrorCode::kUnreachable:
+      return "unreachable";
+    case ErrorCode::kNoSpace:
+      return "no-space";
+    case ErrorCode::kIncompatible:
+      return "incompatible";
+    case ErrorCode::kPermission:
+      return "permission";
+    case ErrorCode::kGuestDied:
+      return "guest-died";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kPeerBroken:
+      return "peer-broken";
+    case ErrorCode::kConnectionLost:
+      return "connection-lost";
+    case ErrorCode::kContentMismatch:
+      return "content-mismatch";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -38,23 +53,32 @@ namespace {
 
 ErrorCode code_of_errno(int errno_value) {
   switch (errno_value) {
-    case EINVAL: return ErrorCode::kInvalidArgument;
-    case ENOENT: return ErrorCode::kNotFound;
+    case EINVAL:
+      return ErrorCode::kInvalidArgument;
+    case ENOENT:
+      return ErrorCode::kNotFound;
     case EEXIST:
-    case EADDRINUSE: return ErrorCode::kAlreadyExists;
+    case EADDRINUSE:
+      return ErrorCode::kAlreadyExists;
     case ECONNREFUSED:
     case EHOSTUNREACH:
-    case ENETUNREACH: return ErrorCode::kUnreachable;
+    case ENETUNREACH:
+      return ErrorCode::kUnreachable;
     case ENOSPC:
     case ENOMEM:
-    case EDQUOT: return ErrorCode::kNoSpace;
+    case EDQUOT:
+      return ErrorCode::kNoSpace;
     case EACCES:
-    case EPERM: return ErrorCode::kPermission;
+    case EPERM:
+      return ErrorCode::kPermission;
     case ECONNRESET:
     case EPIPE:
-    case ENOTCONN: return ErrorCode::kConnectionLost;
-    case ETIMEDOUT: return ErrorCode::kTimeout;
-    default: return ErrorCode::kIo;
+    case ENOTCONN:
+      return ErrorCode::kConnectionLost;
+    case ETIMEDOUT:
+      return ErrorCode::kTimeout;
+    default:
+      return ErrorCode::kIo;
   }
 }
 

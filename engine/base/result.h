@@ -20,19 +20,19 @@ namespace causeway {
 // What kind of trouble: what a caller may branch on. Exit codes of the CLI and
 // gRPC status codes derive from it (tools/README.md has the table).
 enum class ErrorCode {
-  kInvalidArgument,   // the request is wrong; nothing was started
-  kNotFound,          // unknown guest, missing file
-  kAlreadyExists,     // the name is taken
-  kUnreachable,       // no connection to the peer
-  kNoSpace,           // the host is short of memory or disk
-  kIncompatible,      // CPU features, protocol version, hypervisor kind
-  kPermission,        // a right is missing (/dev/kvm, CAP_NET_ADMIN)
-  kGuestDied,         // the guest can run no more
-  kIo,                // a read, write or system call failed
-  kPeerBroken,        // bytes from the peer that cannot be believed
-  kConnectionLost,    // the peer or the link went away in mid-run
-  kContentMismatch,   // the proof of content failed
-  kCancelled,         // someone asked for it
+  kInvalidArgument,  // the request is wrong; nothing was started
+  kNotFound,         // unknown guest, missing file
+  kAlreadyExists,    // the name is taken
+  kUnreachable,      // no connection to the peer
+  kNoSpace,          // the host is short of memory or disk
+  kIncompatible,     // CPU features, protocol version, hypervisor kind
+  kPermission,       // a right is missing (/dev/kvm, CAP_NET_ADMIN)
+  kGuestDied,        // the guest can run no more
+  kIo,               // a read, write or system call failed
+  kPeerBroken,       // bytes from the peer that cannot be believed
+  kConnectionLost,   // the peer or the link went away in mid-run
+  kContentMismatch,  // the proof of content failed
+  kCancelled,        // someone asked for it
   kTimeout,
   kInternal,
 };
@@ -60,8 +60,9 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   // Implicit on purpose, as in std::expected: `return value;`.
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT
-  Result(Error error)  // NOLINT
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT
+  Result(Error error)                                        // NOLINT
       : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool has_value() const { return state_.index() == 0; }
@@ -123,18 +124,18 @@ class [[nodiscard]] Result<void> {
 using Status = Result<void>;
 
 // Returns the error of `expr` from the calling function, if it has one.
-#define CAUSEWAY_TRY(expr)                              \
-  do {                                                  \
-    if (auto causeway_try_ = (expr); !causeway_try_)    \
-      return std::move(causeway_try_).error();          \
+#define CAUSEWAY_TRY(expr)                           \
+  do {                                               \
+    if (auto causeway_try_ = (expr); !causeway_try_) \
+      return std::move(causeway_try_).error();       \
   } while (false)
 
 // CAUSEWAY_ASSIGN(auto fd, open_file(path)): the value, or return its error.
 #define CAUSEWAY_ASSIGN(decl, expr) \
   CAUSEWAY_ASSIGN_(decl, expr, CAUSEWAY_CONCAT_(causeway_result_, __LINE__))
-#define CAUSEWAY_ASSIGN_(decl, expr, name)           \
-  auto name = (expr);                                \
-  if (!name) return std::move(name).error();         \
+#define CAUSEWAY_ASSIGN_(decl, expr, name)   \
+  auto name = (expr);                        \
+  if (!name) return std::move(name).error(); \
   decl = std::move(name).value()
 #define CAUSEWAY_CONCAT_(a, b) CAUSEWAY_CONCAT2_(a, b)
 #define CAUSEWAY_CONCAT2_(a, b) a##b

@@ -32,8 +32,8 @@ inline double milliseconds(Duration duration) {
 
 // How long `bytes` take at `bytes_per_s` (> 0).
 inline Duration transfer_time(uint64_t bytes, double bytes_per_s) {
-  return Duration(static_cast<int64_t>(static_cast<double>(bytes) /
-                                       bytes_per_s * 1e9));
+  return Duration(
+      static_cast<int64_t>(static_cast<double>(bytes) / bytes_per_s * 1e9));
 }
 
 }  // namespace causeway

@@ -11,9 +11,9 @@ namespace {
 // Binds a digest to its place: a swapped pair of blocks changes the root.
 uint64_t mix(uint64_t block, uint64_t digest) {
   if (digest == kZeroDigest) return 0;
-  const auto product = static_cast<unsigned __int128>(
-                           digest ^ (block * 0x9E3779B97F4A7C15ull)) *
-                       (0xD6E8FEB86659FD93ull + 2 * block);
+  const auto product =
+      static_cast<unsigned __int128>(digest ^ (block * 0x9E3779B97F4A7C15ull)) *
+      (0xD6E8FEB86659FD93ull + 2 * block);
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 

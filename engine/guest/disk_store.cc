@@ -27,8 +27,8 @@ Result<std::span<const std::byte>> DiskStore::read(
         ::pread(fd_.get(), scratch.data() + done, bytes - done, at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      return errno_error(errno, fmt::format("{}: read at byte {} failed",
-                                            info_.name, at));
+      return errno_error(
+          errno, fmt::format("{}: read at byte {} failed", info_.name, at));
     }
     if (got == 0) {
       return make_error(ErrorCode::kIo,
@@ -53,8 +53,8 @@ Status DiskStore::write(uint64_t first, std::span<const std::byte> bytes) {
         ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, at);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) {
-      return errno_error(errno, fmt::format("{}: write at byte {} failed",
-                                            info_.name, at));
+      return errno_error(
+          errno, fmt::format("{}: write at byte {} failed", info_.name, at));
     }
     done += static_cast<size_t>(put);
   }
@@ -72,8 +72,8 @@ Status DiskStore::clear(uint64_t first, uint64_t count) {
   static constexpr std::array<std::byte, 64 * kBlockBytes> kZeros{};
   for (uint64_t done = 0; done < count;) {
     const uint64_t piece = std::min<uint64_t>(count - done, 64);
-    CAUSEWAY_TRY(write(first + done,
-                       std::span(kZeros).first(piece * kBlockBytes)));
+    CAUSEWAY_TRY(
+        write(first + done, std::span(kZeros).first(piece * kBlockBytes)));
     done += piece;
   }
   return {};

@@ -37,9 +37,20 @@ Result<BitRun> next_data_extent(const RegionInfo& info, int fd, uint64_t from,
                                 uint64_t end) {
   CAUSEWAY_ASSERT(from <= end && end <= info.blocks());
   if (from == end) return BitRun{from, 0};
-  const off_t data = ::lseek(fd, static_cast<off_t>(from * kBlockBytes),
-                             SEEK_DATA);
-  if (data < 0 && errno == ENXIO) return BitRun{end, 0};
+  const off_t data =
+      ::lseek(fd, static_cast<off_t>(from * kBlockBytes), SEEK_DATA);
+  if (data < 0 && errno == ENXIO) {
+    // No data up to the end of the file: which must still be where it was. A
+    // file that was cut short must not look like a hole.
+    const off_t bytes = ::lseek(fd, 0, SEEK_END);
+    if (bytes >= 0 && static_cast<uint64_t>(bytes) >= info.bytes) {
+      return BitRun{end, 0};
+    }
+    return make_error(ErrorCode::kIo,
+                      "{}: its file has {} bytes, but the region has {}; was "
+                      "it truncated?",
+                      info.name, bytes, info.bytes);
+  }
   if (data < 0 && errno == EINVAL) return BitRun{from, end - from};
   if (data < 0) {
     return errno_error(errno, fmt::format("region {}: SEEK_DATA", info.name));

@@ -21,8 +21,8 @@ enum class RegionKind : uint8_t { kRam = 1, kDisk = 2 };
 struct RegionInfo {
   RegionId id = 0;
   RegionKind kind = RegionKind::kRam;
-  std::string name;  // "ram0", "disk0": the same at both ends
-  uint64_t bytes = 0;  // a multiple of kBlockBytes
+  std::string name;                   // "ram0", "disk0": the same at both ends
+  uint64_t bytes = 0;                 // a multiple of kBlockBytes
   uint32_t page_bytes = kBlockBytes;  // 4096 or 2 MiB; what backs the memfd
 
   uint64_t blocks() const { return bytes / kBlockBytes; }

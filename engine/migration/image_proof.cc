@@ -46,8 +46,8 @@ Status ImageProof::check(RegionId region, uint64_t first, uint64_t count) {
   CAUSEWAY_ASSIGN(const auto bytes,
                   image_.store(region).read(first, count, scratch_));
   for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t digest = digest_any_block(bytes.data() + i * kBlockBytes,
-                                             image_.digest_key());
+    const uint64_t digest =
+        digest_any_block(bytes.data() + i * kBlockBytes, image_.digest_key());
     if (digest != image_.digests(region).at(first + i)) {
       return mismatch(image_.info(region), first + i);
     }

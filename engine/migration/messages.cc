@@ -143,9 +143,12 @@ Result<Message> decode_as(size_t type, ByteReader& in) {
 
 const char* proof_level_name(ProofLevel level) {
   switch (level) {
-    case ProofLevel::kLanded: return "landed";
-    case ProofLevel::kFrozen: return "frozen";
-    case ProofLevel::kStrict: return "strict";
+    case ProofLevel::kLanded:
+      return "landed";
+    case ProofLevel::kFrozen:
+      return "frozen";
+    case ProofLevel::kStrict:
+      return "strict";
   }
   return "unknown";
 }

@@ -64,8 +64,8 @@ struct PreparedMessage {
 };
 struct CommitMessage {};
 struct RunningMessage {
-  Duration resume{0};  // from Commit's arrival until the guest runs
-  uint64_t engine_cpu_us = 0;   // of the target's mover
+  Duration resume{0};          // from Commit's arrival until the guest runs
+  uint64_t engine_cpu_us = 0;  // of the target's mover
   uint64_t engine_rss_bytes = 0;
 };
 struct AbortMessage {

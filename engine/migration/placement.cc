@@ -15,8 +15,8 @@ void VersionTable::Free::operator()(uint16_t* memory) const {
 VersionTable::VersionTable(const GuestImage& image) {
   for (size_t i = 0; i < image.regions(); ++i) {
     const uint64_t blocks = image.info(static_cast<RegionId>(i)).blocks();
-    tables_.emplace_back(static_cast<uint16_t*>(
-        std::calloc(blocks, sizeof(uint16_t))));
+    tables_.emplace_back(
+        static_cast<uint16_t*>(std::calloc(blocks, sizeof(uint16_t))));
     CAUSEWAY_ASSERT(tables_.back() != nullptr);
   }
 }
@@ -44,8 +44,8 @@ Status Placement::check(const PutHead& head) const {
   }
   if (head.version == 0 || head.version > VersionTable::kVersionMax) {
     return make_error(ErrorCode::kPeerBroken,
-                      "a put has version {}, allowed are 1 to {}",
-                      head.version, VersionTable::kVersionMax);
+                      "a put has version {}, allowed are 1 to {}", head.version,
+                      VersionTable::kVersionMax);
   }
   const uint64_t payload =
       head.kind == PutKind::kRaw ? head.blocks * kBlockBytes : 0;

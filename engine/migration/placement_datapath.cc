@@ -16,10 +16,10 @@ constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
 Result<std::span<std::byte>> Placement::begin(const PutHead& head) {
   CAUSEWAY_TRY(check(head));
   if (head.kind == PutKind::kZero) return std::span<std::byte>();
-  place_ = any_newer(head)
-               ? std::span<std::byte>()
-               : image_.store(head.region).in_place(head.first_block,
-                                                    head.blocks);
+  place_ =
+      any_newer(head)
+          ? std::span<std::byte>()
+          : image_.store(head.region).in_place(head.first_block, head.blocks);
   if (place_.empty()) return arriving_.first(head.payload_bytes);
   return place_;
 }
@@ -72,8 +72,8 @@ Status Placement::note(const PutHead& head) {
                       .read(head.first_block, head.blocks, read_back_));
   std::array<uint64_t, kPutBlocksMax> digests;
   for (uint32_t i = 0; i < head.blocks; ++i) {
-    digests[i] = digest_any_block(bytes.data() + i * kBlockBytes,
-                                  image_.digest_key());
+    digests[i] =
+        digest_any_block(bytes.data() + i * kBlockBytes, image_.digest_key());
   }
   image_.digests(head.region)
       .set(head.first_block, std::span(digests).first(head.blocks));

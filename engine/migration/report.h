@@ -28,12 +28,12 @@ class Ledger {
 
 struct RoundReport {
   uint32_t round = 0;
-  uint64_t blocks = 0;      // sent, zero blocks included
-  uint64_t bytes = 0;       // blocks * kBlockBytes
+  uint64_t blocks = 0;  // sent, zero blocks included
+  uint64_t bytes = 0;   // blocks * kBlockBytes
   uint64_t wire_bytes = 0;
   Duration time{0};
-  double dirty_bytes_s = 0; // what the guest wrote meanwhile, counted once
-  std::string decision;     // why pre-copy went on or stopped
+  double dirty_bytes_s = 0;  // what the guest wrote meanwhile, counted once
+  std::string decision;      // why pre-copy went on or stopped
 };
 
 enum class MigrationMode { kPreCopy, kStopAndCopy };
@@ -51,10 +51,10 @@ struct MigrationReport {
   uint64_t state_bytes = 0;
   uint64_t wire_bytes = 0;
   uint64_t zero_blocks = 0;
-  Duration first_block{0};   // from the command to the first put
-  std::string proof;         // the level asked for
-  bool verified = false;     // and it held
-  Duration proof_time{0};    // after activation ("frozen")
+  Duration first_block{0};  // from the command to the first put
+  std::string proof;        // the level asked for
+  bool verified = false;    // and it held
+  Duration proof_time{0};   // after activation ("frozen")
   uint64_t target_cpu_us = 0;
   uint64_t target_rss_bytes = 0;
 };

@@ -83,9 +83,8 @@ bool Round::next_chunk() {
     next_block_ = window_.end();
     return true;
   }
-  const uint64_t end =
-      std::min(run->first / kChunkBlocks * kChunkBlocks + kChunkBlocks,
-               window_.end());
+  const uint64_t end = std::min(
+      run->first / kChunkBlocks * kChunkBlocks + kChunkBlocks, window_.end());
   SendWork work;
   work.range = {region, run->first, end - run->first};
   work.owed = owed;
@@ -105,10 +104,10 @@ bool Round::submit(const SendWork& work) {
 }
 
 bool Round::landed() const {
-  return fed() && std::all_of(senders_.begin(), senders_.end(),
-                              [&](const auto& sender) {
-                                return sender->fence_landed() >= plan_.fence;
-                              });
+  return fed() &&
+         std::all_of(senders_.begin(), senders_.end(), [&](const auto& sender) {
+           return sender->fence_landed() >= plan_.fence;
+         });
 }
 
 }  // namespace causeway

@@ -157,8 +157,12 @@ void Sender::add_zero_run(uint64_t first, uint64_t count) {
     return;
   }
   flush_zero_run();
-  head = {PutKind::kZero, region, work_->version, first,
-          static_cast<uint32_t>(count), 0};
+  head = {PutKind::kZero,
+          region,
+          work_->version,
+          first,
+          static_cast<uint32_t>(count),
+          0};
 }
 
 void Sender::add_raw_run(uint64_t first, std::span<const std::byte> bytes) {

@@ -6,8 +6,7 @@
 
 namespace causeway {
 
-Result<SourceSession::Outcome> SourceSession::step_await_prepared(
-    Instant now) {
+Result<SourceSession::Outcome> SourceSession::step_await_prepared(Instant now) {
   if (report_.ledger.lines().back().first != "state_save") {
     lap("state_save", now);
   }

@@ -23,8 +23,7 @@ Result<SourceSession::Outcome> SourceSession::step_start_log(Instant now) {
   return Outcome::kAgain;
 }
 
-void SourceSession::begin_round(Instant now, DirtyLog* rearm,
-                                bool skip_holes) {
+void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
   round_began_ = now;
   round_blocks_began_ = sent_blocks();
   round_wire_began_ = wire_bytes();
@@ -51,8 +50,8 @@ Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
     guest_.dirty_log().ack({region.id, 0, region.blocks()}, version_);
   }
   end_round(now);
-  CAUSEWAY_TRY(control_.send(encode_message(
-      RoundEndMessage{static_cast<uint32_t>(fence_), fence_})));
+  CAUSEWAY_TRY(control_.send(
+      encode_message(RoundEndMessage{static_cast<uint32_t>(fence_), fence_})));
   decide_began_ = now;
   state_ = State::kDecide;
   return Outcome::kAgain;

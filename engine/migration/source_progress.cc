@@ -14,21 +14,35 @@ MigrationProgress SourceSession::progress(Instant now) {
   MigrationProgress progress;
   switch (state_) {
     case State::kHello:
-    case State::kAwaitReady: progress.stage = "reservation"; break;
+    case State::kAwaitReady:
+      progress.stage = "reservation";
+      break;
     case State::kStartLog:
     case State::kRound:
-    case State::kDecide: progress.stage = "pre-copy"; break;
+    case State::kDecide:
+      progress.stage = "pre-copy";
+      break;
     case State::kPause:
     case State::kLastCollect:
     case State::kLastRound:
-    case State::kSaveState: progress.stage = "stop-and-copy"; break;
+    case State::kSaveState:
+      progress.stage = "stop-and-copy";
+      break;
     case State::kAwaitPrepared:
     case State::kStrictProof:
-    case State::kCommit: progress.stage = "commitment"; break;
-    case State::kAwaitRunning: progress.stage = "activation"; break;
-    case State::kFrozenProof: progress.stage = "proof"; break;
+    case State::kCommit:
+      progress.stage = "commitment";
+      break;
+    case State::kAwaitRunning:
+      progress.stage = "activation";
+      break;
+    case State::kFrozenProof:
+      progress.stage = "proof";
+      break;
     case State::kDone:
-    case State::kFailed: progress.stage = "done"; break;
+    case State::kFailed:
+      progress.stage = "done";
+      break;
   }
   progress.round = static_cast<uint32_t>(fence_);
   progress.sent_bytes = sent_blocks() * kBlockBytes;

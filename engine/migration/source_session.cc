@@ -6,9 +6,12 @@ namespace causeway {
 
 const char* guest_place_name(GuestPlace place) {
   switch (place) {
-    case GuestPlace::kSource: return "source";
-    case GuestPlace::kTarget: return "target";
-    case GuestPlace::kFrozen: return "frozen";
+    case GuestPlace::kSource:
+      return "source";
+    case GuestPlace::kTarget:
+      return "target";
+    case GuestPlace::kFrozen:
+      return "frozen";
   }
   return "unknown";
 }
@@ -38,6 +41,8 @@ Instant SourceSession::step(Instant now) {
   if (done()) return kNever;
   auto outcome = [&]() -> Result<Outcome> {
     CAUSEWAY_TRY(check_world(now));
+    const Error* failure = sender_failure();
+    if (failure != nullptr) return step_sender_failed(now, *failure);
     return advance(now);
   }();
   if (!outcome) {
@@ -56,22 +61,37 @@ void SourceSession::wait_on(WaitSet& set) const {
 
 Result<SourceSession::Outcome> SourceSession::advance(Instant now) {
   switch (state_) {
-    case State::kHello: return step_hello();
-    case State::kAwaitReady: return step_await_ready(now);
-    case State::kStartLog: return step_start_log(now);
-    case State::kRound: return step_round(now);
-    case State::kDecide: return step_decide(now);
-    case State::kPause: return step_pause(now);
-    case State::kLastCollect: return step_last_collect(now);
-    case State::kLastRound: return step_last_round(now);
-    case State::kSaveState: return step_save_state(now);
-    case State::kAwaitPrepared: return step_await_prepared(now);
-    case State::kStrictProof: return step_strict_proof(now);
-    case State::kCommit: return step_commit(now);
-    case State::kAwaitRunning: return step_await_running(now);
-    case State::kFrozenProof: return step_frozen_proof(now);
+    case State::kHello:
+      return step_hello();
+    case State::kAwaitReady:
+      return step_await_ready(now);
+    case State::kStartLog:
+      return step_start_log(now);
+    case State::kRound:
+      return step_round(now);
+    case State::kDecide:
+      return step_decide(now);
+    case State::kPause:
+      return step_pause(now);
+    case State::kLastCollect:
+      return step_last_collect(now);
+    case State::kLastRound:
+      return step_last_round(now);
+    case State::kSaveState:
+      return step_save_state(now);
+    case State::kAwaitPrepared:
+      return step_await_prepared(now);
+    case State::kStrictProof:
+      return step_strict_proof(now);
+    case State::kCommit:
+      return step_commit(now);
+    case State::kAwaitRunning:
+      return step_await_running(now);
+    case State::kFrozenProof:
+      return step_frozen_proof(now);
     case State::kDone:
-    case State::kFailed: break;
+    case State::kFailed:
+      break;
   }
   return Outcome::kWait;
 }
@@ -90,16 +110,36 @@ Status SourceSession::check_world(Instant now) {
     return make_error(ErrorCode::kCancelled, "the migration was cancelled");
   }
   if (auto died = guest_.died()) return *died;
-  for (const auto& sender : senders_) {
-    if (sender->failure() != nullptr) return *sender->failure();
-  }
   if (report_.first_block == Duration{0} && wire_bytes() > 0) {
     report_.first_block = now - options_.began;
   }
-  if (now < deadline_) return {};
+  if (now < deadline_ || sender_failed_at_ != kNever) return {};
   return make_error(ErrorCode::kTimeout,
                     "the target has not answered for {:.0f} s",
                     seconds(kPeerTimeout));
+}
+
+const Error* SourceSession::sender_failure() const {
+  if (committed()) return nullptr;
+  for (const auto& sender : senders_) {
+    if (sender->failure() != nullptr) return sender->failure();
+  }
+  return nullptr;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_sender_failed(
+    Instant now, const Error& failure) {
+  if (failure.code != ErrorCode::kConnectionLost) return failure;
+  if (sender_failed_at_ == kNever) {
+    sender_failed_at_ = now;
+    deadline_ = now + kReasonGrace;
+  }
+  if (now >= sender_failed_at_ + kReasonGrace) return failure;
+  // An Abort is an Error with the reason; a lost channel has none to give.
+  const auto message = receive(now);
+  if (message) return Outcome::kWait;
+  if (message.error().code == ErrorCode::kConnectionLost) return failure;
+  return message.error();
 }
 
 Result<std::optional<Message>> SourceSession::receive(Instant now) {

@@ -87,19 +87,19 @@ class SourceSession final : public Stepper {
 
  private:
   enum class State {
-    kHello,          // stage 1
+    kHello,  // stage 1
     kAwaitReady,
-    kStartLog,       // stage 2
+    kStartLog,  // stage 2
     kRound,
     kDecide,
-    kPause,          // stage 3
+    kPause,  // stage 3
     kLastCollect,
     kLastRound,
     kSaveState,
     kAwaitPrepared,  // stage 4
     kStrictProof,
     kCommit,
-    kAwaitRunning,   // stage 5
+    kAwaitRunning,  // stage 5
     kFrozenProof,
     kDone,
     kFailed,
@@ -138,6 +138,8 @@ class SourceSession final : public Stepper {
   Result<std::optional<T>> expect(Instant now);
   Result<std::optional<Message>> receive(Instant now);
   Status check_world(Instant now);
+  const Error* sender_failure() const;
+  Result<Outcome> step_sender_failed(Instant now, const Error& failure);
   void await_from(Instant now) { deadline_ = now + kPeerTimeout; }
   void lap(const char* line, Instant now);
   void fail(Error error);
@@ -151,6 +153,10 @@ class SourceSession final : public Stepper {
   // state load, short enough that a paused guest comes back by itself.
   static constexpr Duration kPeerTimeout = std::chrono::seconds(30);
 
+  // A stream that breaks is often the target's refusal, whose reason comes
+  // over the control channel: worth waiting for, shortly.
+  static constexpr Duration kReasonGrace = std::chrono::milliseconds(200);
+
   const SourceOptions options_;
   Guest& guest_;
   GuestImage& image_;
@@ -163,6 +169,7 @@ class SourceSession final : public Stepper {
   bool cancelled_ = false;
   bool paused_ = false;
   bool log_started_ = false;
+  Instant sender_failed_at_ = kNever;
   Instant deadline_ = kNever;  // of what is awaited from the peer
 
   std::vector<BitmapView> owed_;

@@ -39,33 +39,49 @@ void TargetSession::wait_on(WaitSet& set) const {
 
 Result<TargetSession::Outcome> TargetSession::advance(Instant now) {
   switch (state_) {
-    case State::kAwaitHello: return step_await_hello(now);
-    case State::kReceiving: return step_receiving(now);
-    case State::kLastBlocks: return step_last_blocks(now);
-    case State::kStrictProof: return step_strict_proof(now);
-    case State::kLoadState: return step_load_state(now);
-    case State::kSyncDisks: return step_sync_disks(now);
-    case State::kPrepared: return step_prepared(now);
-    case State::kAwaitCommit: return step_await_commit(now);
-    case State::kResume: return step_resume(now);
-    case State::kRunning: return step_running(now);
+    case State::kAwaitHello:
+      return step_await_hello(now);
+    case State::kReceiving:
+      return step_receiving(now);
+    case State::kLastBlocks:
+      return step_last_blocks(now);
+    case State::kStrictProof:
+      return step_strict_proof(now);
+    case State::kLoadState:
+      return step_load_state(now);
+    case State::kSyncDisks:
+      return step_sync_disks(now);
+    case State::kPrepared:
+      return step_prepared(now);
+    case State::kAwaitCommit:
+      return step_await_commit(now);
+    case State::kResume:
+      return step_resume(now);
+    case State::kRunning:
+      return step_running(now);
     case State::kDone:
-    case State::kFailed: break;
+    case State::kFailed:
+      break;
   }
   return Outcome::kWait;
 }
 
 const char* TargetSession::stage() const {
   switch (state_) {
-    case State::kAwaitHello: return "reservation";
-    case State::kReceiving: return "pre-copy";
-    case State::kLastBlocks: return "stop-and-copy";
+    case State::kAwaitHello:
+      return "reservation";
+    case State::kReceiving:
+      return "pre-copy";
+    case State::kLastBlocks:
+      return "stop-and-copy";
     case State::kStrictProof:
     case State::kLoadState:
     case State::kSyncDisks:
     case State::kPrepared:
-    case State::kAwaitCommit: return "commitment";
-    default: return "activation";
+    case State::kAwaitCommit:
+      return "commitment";
+    default:
+      return "activation";
   }
 }
 

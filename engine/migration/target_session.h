@@ -51,15 +51,15 @@ class TargetSession final : public Stepper {
 
  private:
   enum class State {
-    kAwaitHello,    // stage 1
-    kReceiving,     // stage 2
-    kLastBlocks,    // stage 3
-    kStrictProof,   // stage 4
+    kAwaitHello,   // stage 1
+    kReceiving,    // stage 2
+    kLastBlocks,   // stage 3
+    kStrictProof,  // stage 4
     kLoadState,
     kSyncDisks,
     kPrepared,
     kAwaitCommit,
-    kResume,        // stage 5
+    kResume,  // stage 5
     kRunning,
     kDone,
     kFailed,

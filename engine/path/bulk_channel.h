@@ -17,8 +17,8 @@
 namespace causeway {
 
 struct ChannelLimits {
-  uint32_t payload_bytes_max = 0;  // of one put
-  uint32_t puts_in_flight_max = 0; // not yet released
+  uint32_t payload_bytes_max = 0;   // of one put
+  uint32_t puts_in_flight_max = 0;  // not yet released
 };
 
 // Totals since the channel was opened.

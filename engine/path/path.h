@@ -58,8 +58,8 @@ class BulkReceiver {
 };
 
 struct PathStats {
-  Duration rtt{0};              // smoothed; 0 = not known yet
-  double delivered_bytes_s = 0; // 0 = not known yet
+  Duration rtt{0};               // smoothed; 0 = not known yet
+  double delivered_bytes_s = 0;  // 0 = not known yet
 };
 
 class OutboundPath {

@@ -26,9 +26,9 @@ ConvergenceDecision decide_convergence(const RoundObservation& seen,
     const bool worth = seen.dirty_blocks * kBlockBytes >
                        seen.rate_bytes_s * seconds(seen.fixed_blackout);
     decision.stop = !(shrinks && worth) || seen.round >= goal.rounds_max;
-    decision.why = fmt::format("predicted blackout {:.1f} ms of {:.1f} ms{}",
-                               predicted_ms, goal_ms,
-                               decision.stop ? "" : ", still shrinking");
+    decision.why =
+        fmt::format("predicted blackout {:.1f} ms of {:.1f} ms{}", predicted_ms,
+                    goal_ms, decision.stop ? "" : ", still shrinking");
   } else if (seen.rounds_without_gain >= kRoundsWithoutGainMax) {
     decision.stop = true;
     decision.why = fmt::format(

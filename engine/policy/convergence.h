@@ -13,13 +13,13 @@ namespace causeway {
 
 // At the end of a round, after the collect that shows what is dirty again.
 struct RoundObservation {
-  uint32_t round = 0;             // of the round that just ended, from 1
-  uint64_t sent_blocks = 0;       // in that round
+  uint32_t round = 0;        // of the round that just ended, from 1
+  uint64_t sent_blocks = 0;  // in that round
   Duration round_time{0};
-  uint64_t dirty_blocks = 0;      // owed now
-  uint32_t rounds_without_gain = 0; // since dirty_blocks last shrank clearly
-  double rate_bytes_s = 0;        // measured over the run
-  Duration fixed_blackout{0};     // what the stop costs besides the blocks
+  uint64_t dirty_blocks = 0;         // owed now
+  uint32_t rounds_without_gain = 0;  // since dirty_blocks last shrank clearly
+  double rate_bytes_s = 0;           // measured over the run
+  Duration fixed_blackout{0};        // what the stop costs besides the blocks
 };
 
 struct ConvergenceGoal {

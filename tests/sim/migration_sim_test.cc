@@ -1,0 +1,251 @@
+// Whole migrations in virtual time: what arrives, how rounds go, where the
+// guest is after any trouble.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/sim/sim_migration.h"
+
+namespace causeway::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+SimMigrationOptions small() {
+  SimMigrationOptions options;
+  options.source.migration = "sim-1";
+  options.link.rate_bytes_s = 1e9;
+  options.link.one_way_delay = std::chrono::microseconds(50);
+  return options;
+}
+
+void expect_moved(SimMigration& run) {
+  ASSERT_TRUE(run.run());
+  ASSERT_FALSE(run.source().failure()) << run.source().failure()->error.message;
+  ASSERT_FALSE(run.target().failure());
+  EXPECT_TRUE(run.source().report().verified);
+  EXPECT_FALSE(run.guest.running());
+  EXPECT_TRUE(run.guest.committed());
+  EXPECT_TRUE(run.shell.running());
+  EXPECT_EQ(run.shell.loaded_steps(), run.guest.steps());
+}
+
+TEST(MigrationSim, MovesAnIdleGuestInOneRound) {
+  SimMigration run(small());
+  expect_moved(run);
+  EXPECT_TRUE(run.same_content());
+  const MigrationReport& report = run.source().report();
+  EXPECT_EQ(report.rounds.size(), 2u);  // all of it, then the empty last one
+  EXPECT_EQ(report.rounds[0].bytes, 12u << 20);
+  EXPECT_EQ(report.rounds[1].blocks, 0u);
+}
+
+TEST(MigrationSim, AWritingGuestConvergesAndLosesNothing) {
+  SimMigrationOptions options = small();
+  options.guest.write_bytes_s = 200e6;
+  options.source.goal.blackout_max = milliseconds(3);
+  SimMigration run(options);
+  expect_moved(run);
+  const MigrationReport& report = run.source().report();
+  EXPECT_GT(report.rounds.size(), 2u);
+  EXPECT_LE(report.blackout, milliseconds(4));
+}
+
+// Written content is random: equal content means equal to the last version.
+TEST(MigrationSim, WhatArrivesIsWhatTheGuestHadWhenItStopped) {
+  for (const auto mode :
+       {MigrationMode::kPreCopy, MigrationMode::kStopAndCopy}) {
+    SimMigrationOptions options = small();
+    options.guest.write_bytes_s = 500e6;
+    options.source.mode = mode;
+    SimMigration run(options);
+    ASSERT_TRUE(run.simulator.run([&] { return run.target().done(); },
+                                  Instant{} + std::chrono::hours(1)));
+    ASSERT_FALSE(run.target().failure());
+    EXPECT_TRUE(run.same_content()) << migration_mode_name(mode);
+  }
+}
+
+TEST(MigrationSim, TheLedgerIsTheBlackoutOfTheGuestsClock) {
+  SimMigrationOptions options = small();
+  options.guest.write_bytes_s = 300e6;
+  options.link.one_way_delay = milliseconds(5);
+  SimMigration run(options);
+  expect_moved(run);
+  const Duration seen = run.shell.resumed_at() - run.guest.stopped_at();
+  EXPECT_EQ(run.source().report().ledger.total(),
+            run.source().report().blackout);
+  EXPECT_NEAR(seconds(seen), seconds(run.source().report().blackout), 20e-6);
+}
+
+// The rate of the link is a tenth of what the guest writes.
+TEST(MigrationSim, AGuestThatOutrunsTheLinkIsStoppedAndSaysWhy) {
+  SimMigrationOptions options = small();
+  options.link.rate_bytes_s = 50e6;
+  options.guest.write_bytes_s = 500e6;
+  SimMigration run(options);
+  expect_moved(run);
+  const auto& rounds = run.source().report().rounds;
+  ASSERT_GE(rounds.size(), 2u);
+  EXPECT_NE(rounds[rounds.size() - 2].decision.find("without gain"),
+            std::string::npos);
+}
+
+TEST(MigrationSim, ASparseGuestStaysSparse) {
+  SimMigrationOptions options = small();
+  options.guest.ram_bytes = 1u << 30;
+  options.guest.disk_bytes = 1u << 30;
+  options.guest.used_share = 0.002;
+  SimMigration run(options);
+  expect_moved(run);
+  for (const RegionId region : {0, 1}) {
+    EXPECT_LE(run.guest.allocated_bytes(region), 3u << 20);
+    EXPECT_LE(run.shell.allocated_bytes(region), 3u << 20);
+  }
+}
+
+TEST(MigrationSim, AZeroRunOfAnyLengthCostsAFewBytes) {
+  SimMigrationOptions options = small();
+  options.guest.ram_bytes = 64u << 20;
+  options.guest.disk_bytes = 0;
+  options.guest.zero_share = 1.0;
+  options.streams = 1;
+  SimMigration run(options);
+  expect_moved(run);
+  EXPECT_LE(run.source().report().wire_bytes, 200u);
+  EXPECT_EQ(run.source().report().zero_blocks, (64u << 20) / kBlockBytes);
+  EXPECT_EQ(run.shell.allocated_bytes(0), 0u);
+}
+
+TEST(MigrationSim, BandwidthIsALimit) {
+  SimMigrationOptions options = small();
+  options.bandwidth_bytes_s = 20'000'000;
+  SimMigration run(options);
+  expect_moved(run);
+  EXPECT_GE(seconds(run.source().report().total), 0.9 * 12.58e6 / 20e6);
+}
+
+struct Trouble {
+  const char* name;
+  std::function<void(SimMigration&)> cause;
+  ErrorCode expected;
+};
+
+class MigrationTrouble : public testing::TestWithParam<Trouble> {};
+
+TEST_P(MigrationTrouble, LeavesTheGuestRunningAtTheSource) {
+  SimMigrationOptions options = small();
+  options.guest.write_bytes_s = 100e6;
+  options.source.proof = ProofLevel::kStrict;
+  SimMigration run(options);
+  GetParam().cause(run);
+  ASSERT_TRUE(run.run());
+  ASSERT_TRUE(run.source().failure());
+  EXPECT_EQ(run.source().failure()->error.code, GetParam().expected)
+      << run.source().failure()->error.message;
+  EXPECT_EQ(run.source().failure()->guest_at, GuestPlace::kSource);
+  EXPECT_TRUE(run.target().failure());
+  EXPECT_FALSE(run.shell.running());
+  EXPECT_FALSE(run.guest.committed());
+  EXPECT_TRUE(run.guest.running() || run.guest.died());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, MigrationTrouble,
+    testing::Values(
+        Trouble{"cancelled", [](SimMigration& run) { run.source().cancel(); },
+                ErrorCode::kCancelled},
+        Trouble{"dies",
+                [](SimMigration& run) { run.guest.die("triple fault"); },
+                ErrorCode::kGuestDied},
+        Trouble{"pause", [](SimMigration& run) { run.guest.fail_pause = true; },
+                ErrorCode::kTimeout},
+        Trouble{"save", [](SimMigration& run) { run.guest.fail_save = true; },
+                ErrorCode::kIo},
+        Trouble{"collect",
+                [](SimMigration& run) { run.guest.fail_collect = true; },
+                ErrorCode::kIo},
+        Trouble{"load", [](SimMigration& run) { run.shell.fail_load = true; },
+                ErrorCode::kIncompatible},
+        Trouble{"disk",
+                [](SimMigration& run) {
+                  CAUSEWAY_ASSERT(::ftruncate(run.guest.fd(1), 4096) == 0);
+                },
+                ErrorCode::kIo},
+        Trouble{"cut", [](SimMigration& run) { run.link.cut(); },
+                ErrorCode::kConnectionLost},
+        Trouble{"flip",
+                [](SimMigration& run) {
+                  run.link.set_tamper([](PutHead&, std::span<std::byte> bytes) {
+                    if (!bytes.empty()) bytes[100] ^= std::byte{1};
+                  });
+                },
+                ErrorCode::kContentMismatch},
+        Trouble{"misplaced",
+                [](SimMigration& run) {
+                  run.link.set_tamper([](PutHead& head, std::span<std::byte>) {
+                    if (head.first_block > 64) --head.first_block;
+                  });
+                },
+                ErrorCode::kContentMismatch},
+        Trouble{"outside",
+                [](SimMigration& run) {
+                  run.link.set_tamper([](PutHead& head, std::span<std::byte>) {
+                    head.first_block += 1ull << 40;
+                  });
+                },
+                ErrorCode::kPeerBroken},
+        Trouble{"missed", [](SimMigration& run) { run.guest.hide_write(20); },
+                ErrorCode::kContentMismatch}),
+    [](const auto& trouble) { return std::string(trouble.param.name); });
+
+TEST(MigrationSim, AMissedWriteIsFoundByTheFrozenProof) {
+  SimMigrationOptions options = small();
+  options.guest.write_bytes_s = 100e6;
+  SimMigration run(options);
+  run.guest.hide_write(20);
+  ASSERT_TRUE(run.run());
+  ASSERT_TRUE(run.source().failure());
+  EXPECT_EQ(run.source().failure()->error.code, ErrorCode::kContentMismatch);
+  // It came after commit: the guest runs there, the source keeps its image.
+  EXPECT_EQ(run.source().failure()->guest_at, GuestPlace::kTarget);
+  EXPECT_FALSE(run.source().report().verified);
+  EXPECT_TRUE(run.shell.running());
+  EXPECT_FALSE(run.guest.running());
+}
+
+// Whenever the link goes: never two running, and the source says where.
+TEST(MigrationSim, ACutAtAnyMomentNeverMakesTwo) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  std::array<int, 3> places{};
+  for (int i = 0; i < 200; ++i) {
+    SimMigrationOptions options = small();
+    options.guest.ram_bytes = 1u << 20;
+    options.guest.disk_bytes = 1u << 20;
+    options.guest.write_bytes_s = 200e6;
+    options.guest.seed = random();
+    options.link.one_way_delay = std::chrono::microseconds(300);
+    SimMigration run(options);
+    const Instant cut_at{Duration(random() % 8'000'000)};
+    run.simulator.on_time = [&](Instant now) {
+      run.set_time(now);
+      if (now >= cut_at) run.link.cut();
+    };
+    ASSERT_TRUE(run.run());
+    ASSERT_FALSE(run.guest.running() && run.shell.running());
+    if (!run.source().failure()) {
+      EXPECT_TRUE(run.shell.running());
+      continue;
+    }
+    const GuestPlace place = run.source().failure()->guest_at;
+    ++places[static_cast<size_t>(place)];
+    EXPECT_EQ(run.guest.running(), place == GuestPlace::kSource);
+    EXPECT_FALSE(place == GuestPlace::kSource && run.shell.running());
+  }
+  EXPECT_GT(places[0], 0);
+}
+
+}  // namespace
+}  // namespace causeway::sim
