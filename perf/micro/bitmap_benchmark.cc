@@ -67,7 +67,11 @@ void Absorb(benchmark::State& state) {
 }
 
 BENCHMARK(PlainRead)->Unit(benchmark::kMillisecond);
-BENCHMARK(DirtyScan)->Unit(benchmark::kMillisecond)->Arg(1 << 15)->Arg(64);
+BENCHMARK(DirtyScan)
+    ->Unit(benchmark::kMillisecond)
+    ->Arg(1 << 20)
+    ->Arg(1 << 15)
+    ->Arg(64);
 BENCHMARK(Count)->Unit(benchmark::kMillisecond);
 BENCHMARK(Absorb)->Unit(benchmark::kMillisecond);
 

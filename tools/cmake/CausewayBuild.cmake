@@ -27,6 +27,9 @@ target_include_directories(causeway_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(causeway_flags INTERFACE
   -Wall -Wextra -Wshadow -Wvla -Werror -fno-omit-frame-pointer
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor$<SEMICOLON>-Woverloaded-virtual>)
+# GCC 12 warns of std::string's own memcpy at -O2 and above (GCC PR 105651).
+target_compile_options(causeway_flags INTERFACE
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>)
 if(CAUSEWAY_SANITIZE)
   list(JOIN CAUSEWAY_SANITIZE "," causeway_sanitizers)
   target_compile_options(causeway_flags INTERFACE

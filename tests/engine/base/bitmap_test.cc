@@ -39,7 +39,7 @@ TEST(Bitmap, RunsAgreeWithAPlainVector) {
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 200; ++round) {
-    const uint64_t size = 1 + random() % 500;
+    const uint64_t size = 1 + random() % 3000;
     Bitmap bitmap(size);
     std::vector<bool> plain(size);
     for (int i = 0; i < 20; ++i) {
