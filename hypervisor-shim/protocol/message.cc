@@ -98,7 +98,7 @@ RegionInfo read_region(Reader& reader, size_t id) {
   region.kind = static_cast<RegionKind>(kind);
   if (region.page_bytes != kBlockBytes && region.page_bytes != 2u << 20)
     reader.fail("region page size", "is neither 4 KiB nor 2 MiB");
-  if (region.bytes == 0 || region.bytes % region.page_bytes != 0)
+  else if (region.bytes == 0 || region.bytes % region.page_bytes != 0)
     reader.fail("region size", "is no multiple of its page size");
   if (region.bytes > kRegionBytesMax)
     reader.fail("region size", "is larger than allowed");

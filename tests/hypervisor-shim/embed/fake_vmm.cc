@@ -51,8 +51,8 @@ cw_vmm_ops FakeVmm::ops() {
     return 0;
   };
   ops.save_state = [](void* vmm, cw_sink* out, char*, size_t) {
-    const auto& state = self(vmm).state;
-    return cw_sink_append(out, state.data(), state.size());
+    const auto& saved = self(vmm).state;
+    return cw_sink_append(out, saved.data(), saved.size());
   };
   ops.load_state = [](void* vmm, const void* data, size_t bytes, char* why,
                       size_t why_bytes) {
