@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/content/digest.h"
+#include "engine/content/digest_kernel.h"
 
 namespace causeway {
 namespace {
@@ -19,6 +20,21 @@ TEST(Digest, ZeroBlocksHaveTheZeroDigestAndNoOtherHas) {
   EXPECT_NE(digest_any_block(block.data(), 7), kZeroDigest);
   EXPECT_NE(digest_any_block(block.data(), 7),
             digest_any_block(block.data(), 8));
+}
+
+// The ends of a migration may have different vector units.
+TEST(Digest, EveryVectorUnitGivesTheSameValue) {
+  std::array<std::byte, kBlockBytes> block;
+  std::mt19937_64 random(1);
+  for (auto& byte : block) byte = static_cast<std::byte>(random());
+  const uint64_t expected = digest_kernel_sse2(block.data(), 5);
+  if (__builtin_cpu_supports("avx2")) {
+    EXPECT_EQ(digest_kernel_avx2(block.data(), 5), expected);
+  }
+  if (__builtin_cpu_supports("avx512f")) {
+    EXPECT_EQ(digest_kernel_avx512(block.data(), 5), expected);
+  }
+  EXPECT_EQ(digest_block(block.data(), 5), expected);
 }
 
 TEST(DigestTable, TheRootDependsOnContentAndPlaceNotOnOrder) {
