@@ -1,0 +1,354 @@
+#include "tools/agent/agent.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "tools/agent/guest_json.h"
+#include "tools/agent/guest_monitor.h"
+#include "tools/agent/limits.h"
+#include "tools/agent/new_guest.h"
+
+namespace causeway {
+
+namespace {
+
+// The monitor counts each vCPU's.
+uint64_t sum_of_steps(const nlohmann::json& monitor) {
+  uint64_t sum = 0;
+  const auto steps = monitor.find("steps");
+  if (steps == monitor.end()) return 0;
+  for (const auto& count : *steps) {
+    if (count.is_number_unsigned()) sum += count.get<uint64_t>();
+  }
+  return sum;
+}
+
+}  // namespace
+
+// Keeps an arrival in the map while a call looks at it.
+class Agent::ArrivalUse {
+ public:
+  ArrivalUse(Agent* agent, const std::string& id) : agent_(agent), id_(id) {
+    const std::lock_guard lock(agent_->mutex_);
+    const auto place = agent_->arrivals_.find(id);
+    if (place == agent_->arrivals_.end()) return;
+    ++place->second.calls;
+    arrival_ = place->second.arrival.get();
+  }
+  ~ArrivalUse() {
+    if (arrival_ == nullptr) return;
+    const std::lock_guard lock(agent_->mutex_);
+    --agent_->arrivals_.at(id_).calls;
+  }
+  ArrivalUse(const ArrivalUse&) = delete;
+  ArrivalUse& operator=(const ArrivalUse&) = delete;
+
+  // nullptr when there is none of this id.
+  Arrival* get() const { return arrival_; }
+
+ private:
+  Agent* agent_;
+  std::string id_;
+  Arrival* arrival_ = nullptr;
+};
+
+Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options) {
+  CAUSEWAY_ASSIGN(GuestStore store, GuestStore::open(options.state_folder));
+  std::unique_ptr<Agent> agent(new Agent(options, std::move(store)));
+  for (const std::string& name : agent->host_.store.names()) {
+    agent->recover(name);
+  }
+  return agent;
+}
+
+Agent::Agent(const AgentOptions& options, GuestStore store)
+    : host_{options.name,
+            options.program_folder,
+            options.mover_listen,
+            options.memory_limit_bytes,
+            std::move(store),
+            VmmLauncher(options.program_folder, options.vmm_arguments),
+            {}} {}
+
+Agent::~Agent() { arrivals_.clear(); }
+
+void Agent::remove_leftover(const std::string& name, const std::string& why) {
+  spdlog::warn("removing what is left of guest {}: {}", name, why);
+  host_.store.remove(name);
+}
+
+// What an earlier agent left: a guest that runs, or the remains of one.
+void Agent::recover(const std::string& name) {
+  auto record = host_.store.load(name);
+  if (!record) return remove_leftover(name, record.error().message);
+  auto vmm = ChildProcess::adopt(record->pid, record->start_ticks);
+  const bool alive = vmm.has_value();
+  const GuestPaths paths = host_.store.paths(name);
+  if (!record->incoming.empty()) {
+    const auto status = monitor_status(paths.monitor_socket);
+    if (!alive || !status || text_member(*status, "state") != "running") {
+      if (alive) stop_vmm(&*vmm, paths.monitor_socket);
+      return remove_leftover(name, "it had not arrived");
+    }
+    record->incoming.clear();
+    (void)host_.store.save(*record).has_value();
+  }
+  auto claim =
+      host_.table.claim_new(record->config, GuestPhase::kStarting, host_.name);
+  if (!alive) {
+    spdlog::warn("guest {} has died while no agent ran", name);
+    return remove_leftover(name, "its VMM is gone");
+  }
+  claim->settle(*record, std::move(*vmm));
+  spdlog::info("found guest {} again, it runs on (pid {})", name, record->pid);
+}
+
+void Agent::watch_guests(const std::vector<int>& stop_fds) {
+  for (;;) {
+    std::vector<pollfd> fds;
+    for (const int fd : stop_fds) fds.push_back({fd, POLLIN, 0});
+    for (const int fd : host_.table.exit_fds()) fds.push_back({fd, POLLIN, 0});
+    if (poll(fds.data(), fds.size(), -1) < 0) continue;
+    for (size_t i = 0; i < stop_fds.size(); ++i) {
+      if (fds[i].revents != 0) return;
+    }
+    for (const GuestView& view : host_.table.note_deaths()) {
+      const std::string& name = view.record.config.name();
+      spdlog::error("guest {} died: {}; its log ends: {}", name, view.why,
+                    log_tail(host_.store.paths(name).log));
+    }
+  }
+}
+
+void Agent::cancel_moves() {
+  std::vector<std::string> arriving;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& [id, departure] : departures_) departure->cancel();
+    for (const auto& [id, held] : arrivals_) arriving.push_back(id);
+  }
+  for (const std::string& id : arriving) {
+    // Refused for those that have arrived: they stay.
+    (void)discard(id).has_value();
+  }
+}
+
+void Agent::stop_all_guests() {
+  for (const GuestView& view : host_.table.all()) {
+    const std::string& name = view.record.config.name();
+    if (Status stopped = stop_guest(name); !stopped) {
+      spdlog::warn("guest {} is not stopped: {}", name,
+                   stopped.error().message);
+    }
+  }
+}
+
+Status Agent::check_disk_is_free(const control::GuestConfig& config) const {
+  if (config.disk_path().empty()) return {};
+  for (const GuestView& view : host_.table.all()) {
+    const control::GuestConfig& other = view.record.config;
+    if (other.disk_path() != config.disk_path()) continue;
+    return make_error(ErrorCode::kAlreadyExists,
+                      "the disk file {} is guest {}'s; two guests would "
+                      "destroy it",
+                      config.disk_path(), other.name());
+  }
+  return {};
+}
+
+Result<control::GuestStatus> Agent::run_guest(
+    const control::GuestConfig& request) {
+  control::GuestConfig config = request;
+  CAUSEWAY_ASSIGN(const std::string notice, complete_config(&config));
+  CAUSEWAY_TRY(check_disk_is_free(config));
+  {
+    CAUSEWAY_ASSIGN(const auto guest, NewGuest::begin(&host_, config, ""));
+    CAUSEWAY_TRY(guest->await_ready());
+    CAUSEWAY_TRY(guest->settle());
+  }
+  if (!notice.empty()) spdlog::warn("guest {}: {}", config.name(), notice);
+  const auto view = host_.table.find(config.name());
+  if (!view) {
+    return make_error(ErrorCode::kGuestDied, "guest {} was stopped at once",
+                      config.name());
+  }
+  spdlog::info("guest {} runs (pid {})", config.name(), view->record.pid);
+  control::GuestStatus status = status_of(*view);
+  status.set_notice(notice);
+  return status;
+}
+
+control::GuestStatus Agent::status_of(const GuestView& view) const {
+  control::GuestStatus status;
+  *status.mutable_config() = view.record.config;
+  status.set_state(guest_phase_name(view.phase));
+  status.set_why(view.why);
+  status.set_pid(view.record.pid);
+  if (view.phase == GuestPhase::kDied) return status;
+  if (view.phase == GuestPhase::kStarting) return status;
+  const auto paths = host_.store.paths(view.record.config.name());
+  const auto monitor = monitor_status(paths.monitor_socket);
+  if (!monitor) {
+    status.set_why(monitor.error().message);
+    return status;
+  }
+  const std::string state = text_member(*monitor, "state");
+  if (view.phase == GuestPhase::kRunning || state == "died") {
+    status.set_state(state);
+    status.set_why(text_member(*monitor, "why"));
+  }
+  status.set_filled(flag_member(*monitor, "filled"));
+  status.set_steps(sum_of_steps(*monitor));
+  status.set_blackout_ms(number_member(*monitor, "blackout_ns") / 1e6);
+  status.set_monitor_json(monitor->dump());
+  return status;
+}
+
+control::GuestList Agent::list_guests() {
+  control::GuestList list;
+  list.set_agent(host_.name);
+  for (const GuestView& view : host_.table.all()) {
+    *list.add_guests() = status_of(view);
+  }
+  return list;
+}
+
+Result<GuestPaths> Agent::paths_of(const std::string& name) const {
+  const auto view = host_.table.find(name);
+  if (!view) {
+    return make_error(ErrorCode::kNotFound,
+                      "host {} has no guest named {}; `causeway guest list` "
+                      "shows those it has",
+                      host_.name, name);
+  }
+  if (view->phase == GuestPhase::kDied) {
+    return make_error(ErrorCode::kGuestDied, "guest {} has died: {}", name,
+                      view->why);
+  }
+  return host_.store.paths(name);
+}
+
+Result<control::CheckReply> Agent::check_guest(const std::string& name) {
+  CAUSEWAY_ASSIGN(const GuestPaths paths, paths_of(name));
+  CAUSEWAY_ASSIGN(const auto answer, monitor_check(paths.monitor_socket));
+  control::CheckReply reply;
+  reply.set_ok(flag_member(answer, "ok"));
+  reply.set_json(answer.dump());
+  return reply;
+}
+
+Status Agent::stop_guest(const std::string& name) {
+  CAUSEWAY_ASSIGN(GuestTable::Claim claim,
+                  host_.table.claim(name, GuestPhase::kStopping, host_.name));
+  const GuestPaths paths = host_.store.paths(name);
+  auto vmm = claim.drop();
+  if (vmm) stop_vmm(&*vmm, paths.monitor_socket);
+  host_.store.remove(name);
+  spdlog::info("guest {} is stopped", name);
+  return {};
+}
+
+Status Agent::break_guest(const control::Fault& fault) {
+  CAUSEWAY_ASSIGN(const GuestPaths paths, paths_of(fault.name()));
+  if (fault.has_death()) return monitor_kill_guest(paths.monitor_socket);
+  const control::FlippedBit& bit = fault.flipped_bit();
+  return monitor_flip_bit(paths.monitor_socket, bit.region(), bit.byte(),
+                          bit.bit());
+}
+
+Status Agent::migrate(const control::MigrateRequest& request,
+                      const MigrationEventSink& sink) {
+  CAUSEWAY_ASSIGN(const auto departure, Departure::begin(&host_, request));
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) departure->cancel();
+    departures_[departure->id()] = departure.get();
+  }
+  spdlog::info("guest {} leaves for {}: migration {}", request.guest(),
+               request.to(), departure->id());
+  Status status = departure->run(sink);
+  {
+    const std::lock_guard lock(mutex_);
+    departures_.erase(departure->id());
+  }
+  if (!status) {
+    spdlog::warn("migration {} of guest {} failed: {}", departure->id(),
+                 request.guest(), status.error().message);
+  }
+  return status;
+}
+
+Status Agent::cancel(const std::string& migration) {
+  const std::lock_guard lock(mutex_);
+  const auto place = departures_.find(migration);
+  if (place == departures_.end()) {
+    return make_error(ErrorCode::kNotFound,
+                      "host {} has no migration {} under way", host_.name,
+                      migration);
+  }
+  place->second->cancel();
+  return {};
+}
+
+Result<control::ReserveReply> Agent::reserve(
+    const control::ReserveRequest& request) {
+  CAUSEWAY_ASSIGN(auto arrival, Arrival::reserve(&host_, request));
+  spdlog::info("guest {} is expected: migration {}", request.config().name(),
+               request.migration());
+  control::ReserveReply reply;
+  reply.set_mover_address(arrival->mover_address());
+  const std::lock_guard lock(mutex_);
+  if (stopping_) {
+    return make_error(ErrorCode::kCancelled, "the agent of {} is stopping",
+                      host_.name);
+  }
+  HeldArrival held;
+  held.arrival = std::move(arrival);
+  if (!arrivals_.try_emplace(request.migration(), std::move(held)).second) {
+    return make_error(ErrorCode::kAlreadyExists,
+                      "migration {} is known already", request.migration());
+  }
+  arrival_order_.push_back(request.migration());
+  forget_old_arrivals();
+  return reply;
+}
+
+void Agent::forget_old_arrivals() {
+  for (size_t i = 0; arrival_order_.size() > kEndedArrivalsMax &&
+                     i < arrival_order_.size();) {
+    const auto place = arrivals_.find(arrival_order_[i]);
+    if (place->second.calls > 0 || !place->second.arrival->ended()) {
+      ++i;
+      continue;
+    }
+    arrivals_.erase(place);
+    arrival_order_.erase(arrival_order_.begin() + static_cast<ptrdiff_t>(i));
+  }
+}
+
+Result<control::OutcomeReply> Agent::outcome(const std::string& migration) {
+  const ArrivalUse use(this, migration);
+  if (use.get() == nullptr) {
+    return make_error(ErrorCode::kNotFound, "host {} knows no migration {}",
+                      host_.name, migration);
+  }
+  CAUSEWAY_ASSIGN(const std::string report, use.get()->outcome());
+  control::OutcomeReply reply;
+  reply.set_target_json(report);
+  if (const auto view = host_.table.find(use.get()->guest_name())) {
+    *reply.mutable_guest() = status_of(*view);
+  }
+  return reply;
+}
+
+Status Agent::discard(const std::string& migration) {
+  const ArrivalUse use(this, migration);
+  // Unknown: refused at the reservation, so that nothing is left of it.
+  if (use.get() == nullptr) return {};
+  return use.get()->discard();
+}
+
+}  // namespace causeway

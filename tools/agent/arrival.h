@@ -1,0 +1,73 @@
+// Arrival: a guest on its way to this host. Made by reserve(); its own thread
+// listens to the target's mover and, when that fails or leaves, gives back
+// all that was reserved.
+//
+//   reserve() ── mover: done ──────────► the guest runs here
+//            └── mover: failed, gone, ─► nothing is left
+//                discard(), no word in time
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "engine/base/result.h"
+#include "engine/control/control.pb.h"
+#include "tools/agent/host.h"
+#include "tools/agent/mover_process.h"
+#include "tools/agent/new_guest.h"
+
+namespace causeway {
+
+class Arrival {
+ public:
+  // Reserves memory, disk and name, compares CPU features, starts shell and
+  // mover. On an Error nothing is left.
+  static Result<std::unique_ptr<Arrival>> reserve(
+      Host* host, const control::ReserveRequest& request);
+  // Discards what has not arrived.
+  ~Arrival();
+
+  Arrival(const Arrival&) = delete;
+  Arrival& operator=(const Arrival&) = delete;
+
+  const std::string& guest_name() const { return name_; }
+  // Where the source's mover shall connect.
+  const std::string& mover_address() const { return mover_address_; }
+
+  // Any thread:
+  bool ended() const;
+  // Waits for the end. The report of the target's mover, or why the guest
+  // is not here.
+  Result<std::string> outcome() const;
+  // Makes the mover leave, waits until nothing is left. Refused when the
+  // guest runs here.
+  Status discard();
+
+ private:
+  explicit Arrival(Host* host) : host_(host) {}
+  Status prepare(const control::ReserveRequest& request);
+  Status check_features(const std::string& features);
+  Status await_listening();
+  void listen_to_mover();
+  Result<std::string> follow_mover();
+  bool runs_here(const std::string& guest_at);
+  void end(Result<std::string> result);
+
+  Host* host_;
+  std::string name_;
+  std::string mover_address_;
+  std::unique_ptr<NewGuest> guest_;
+  std::unique_ptr<MoverProcess> mover_;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::optional<Result<std::string>> result_;
+  bool discarding_ = false;
+  std::thread thread_;
+};
+
+}  // namespace causeway

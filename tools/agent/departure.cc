@@ -1,0 +1,295 @@
+#include "tools/agent/departure.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include "engine/base/limits.h"
+#include "engine/control/agent_address.h"
+#include "hypervisor-shim/client/shim_guest.h"
+#include "tools/agent/guest_json.h"
+#include "tools/agent/guest_monitor.h"
+#include "tools/agent/limits.h"
+#include "tools/agent/new_guest.h"
+
+namespace causeway {
+namespace {
+
+Result<std::string> random_hex(size_t bytes) {
+  std::string raw(bytes, '\0');
+  if (getrandom(raw.data(), bytes, 0) != static_cast<ssize_t>(bytes)) {
+    return errno_error(errno, "getrandom");
+  }
+  std::string hex;
+  for (const char c : raw) {
+    hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  }
+  return hex;
+}
+
+Status check_request(const control::MigrateRequest& request) {
+  const auto invalid = [](std::string message) {
+    return Error{ErrorCode::kInvalidArgument, std::move(message)};
+  };
+  if (request.mode() != "pre-copy" && request.mode() != "stop-and-copy") {
+    return invalid(
+        fmt::format("\"{}\" is no mode; there are pre-copy and stop-and-copy",
+                    request.mode()));
+  }
+  if (request.proof() != "landed" && request.proof() != "frozen" &&
+      request.proof() != "strict") {
+    return invalid(
+        fmt::format("\"{}\" is no proof; there are landed, frozen and strict",
+                    request.proof()));
+  }
+  if (request.streams() == 0 || request.streams() > kStreamsMax) {
+    return invalid(fmt::format("{} streams are not possible; take 1 to {}",
+                               request.streams(), kStreamsMax));
+  }
+  if (request.max_blackout_us() == 0) {
+    return invalid("a blackout of at most 0 is not possible");
+  }
+  return {};
+}
+
+// The mover listens where its agent does; "all addresses" is none to call.
+Result<std::string> reachable(const std::string& mover_address,
+                              const std::string& agent_address) {
+  CAUSEWAY_ASSIGN(AgentAddress mover, parse_agent_address(mover_address));
+  if (!mover.is_wildcard()) return mover_address;
+  CAUSEWAY_ASSIGN(const AgentAddress agent, parse_agent_address(agent_address));
+  mover.host = agent.host;
+  return mover.text();
+}
+
+control::MigrationEvent stage_event(const std::string& stage) {
+  control::MigrationEvent event;
+  event.set_stage(stage);
+  return event;
+}
+
+control::MigrationEvent progress_event(const nlohmann::json& body) {
+  control::MigrationEvent event;
+  control::Progress* progress = event.mutable_progress();
+  progress->set_stage(text_member(body, "stage"));
+  progress->set_round(static_cast<uint32_t>(count_member(body, "round")));
+  progress->set_sent_bytes(count_member(body, "sent_bytes"));
+  progress->set_wire_bytes(count_member(body, "wire_bytes"));
+  progress->set_remaining_bytes(count_member(body, "remaining_bytes"));
+  progress->set_total_bytes(count_member(body, "total_bytes"));
+  progress->set_dirty_bytes_s(number_member(body, "dirty_bytes_s"));
+  progress->set_rate_bytes_s(number_member(body, "rate_bytes_s"));
+  progress->set_eta_s(number_member(body, "eta_s", -1));
+  return event;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Departure>> Departure::begin(
+    Host* host, const control::MigrateRequest& request) {
+  CAUSEWAY_TRY(check_request(request));
+  CAUSEWAY_ASSIGN(
+      GuestTable::Claim claim,
+      host->table.claim(request.guest(), GuestPhase::kDeparting, host->name));
+  std::unique_ptr<Departure> departure(
+      new Departure(host, request, std::move(claim)));
+  CAUSEWAY_ASSIGN(departure->id_, random_hex(8));
+  CAUSEWAY_ASSIGN(departure->token_, random_hex(16));
+  CAUSEWAY_ASSIGN(departure->target_, AgentClient::create(request.to()));
+  return departure;
+}
+
+Departure::Departure(Host* host, const control::MigrateRequest& request,
+                     GuestTable::Claim claim)
+    : host_(host), request_(request), claim_(std::move(claim)) {}
+
+void Departure::cancel() {
+  cancelled_ = true;
+  const std::lock_guard lock(mover_mutex_);
+  if (mover_ != nullptr) mover_->wake();
+}
+
+Status Departure::run(const MigrationEventSink& sink) {
+  control::MigrationEvent started;
+  started.set_started(id_);
+  emit(sink, started);
+  emit(sink, stage_event("reservation"));
+  {
+    const std::lock_guard lock(mover_mutex_);
+    // It loads while the target reserves.
+    CAUSEWAY_ASSIGN(mover_, MoverProcess::start(host_->program_folder));
+    if (cancelled_) mover_->wake();
+  }
+  CAUSEWAY_TRY(reserve());
+  auto report = follow_mover(sink);
+  {
+    const std::lock_guard lock(mover_mutex_);
+    mover_->finish(kMoverCancelTimeout);
+  }
+  if (!report) {
+    if (Status status = target_->discard(id_); !status) {
+      spdlog::warn("discarding {} at {}: {}", request_.guest(), request_.to(),
+                   status.error().message);
+    }
+    return std::move(report).error();
+  }
+  control::MigrationEvent last;
+  last.set_report_json(complete_report(std::move(report).value()).dump());
+  remove_guest();
+  emit(sink, last);
+  return {};
+}
+
+Status Departure::reserve() {
+  CAUSEWAY_ASSIGN(const control::ReserveRequest request, reservation());
+  CAUSEWAY_ASSIGN(const control::ReserveReply reply, target_->reserve(request));
+  auto peer = reachable(reply.mover_address(), request_.to());
+  if (peer) {
+    peer_ = *peer;
+    if (Status given = give_spec(); given) return {};
+  }
+  (void)target_->discard(id_).has_value();
+  return make_error(ErrorCode::kInternal,
+                    "the movers were not brought "
+                    "together ({})",
+                    reply.mover_address());
+}
+
+Result<control::ReserveRequest> Departure::reservation() const {
+  const GuestView view = claim_.view();
+  control::ReserveRequest request;
+  request.set_migration(id_);
+  request.set_token(token_);
+  request.set_streams(request_.streams());
+  *request.mutable_config() = view.record.config;
+  CAUSEWAY_ASSIGN(
+      const auto guest,
+      ShimGuest::connect(host_->store.paths(claim_.name()).shim_socket));
+  if (auto died = guest->died()) return *died;
+  const std::vector<std::byte>& features = guest->spec().features;
+  request.set_features(features.data(), features.size());
+  return request;
+}
+
+Status Departure::give_spec() {
+  return mover_->give_spec(
+      {{"role", "source"},
+       {"migration", id_},
+       {"guest", claim_.name()},
+       {"shim_socket", host_->store.paths(claim_.name()).shim_socket},
+       {"peer", peer_},
+       {"token", token_},
+       {"streams", request_.streams()},
+       {"bandwidth_bytes_s", request_.bandwidth_bytes_s()},
+       {"mode", request_.mode()},
+       {"max_blackout_us", request_.max_blackout_us()},
+       {"proof", request_.proof()}});
+}
+
+// Until the mover's end: its report when the guest has moved.
+Result<nlohmann::json> Departure::follow_mover(const MigrationEventSink& sink) {
+  std::chrono::milliseconds patience(-1);
+  for (;;) {
+    auto event = mover_->next(patience);
+    if (!event) return mover_died(event.error());
+    switch (event->kind) {
+      case MoverEvent::Kind::kDone:
+        return event->body.value("report", nlohmann::json::object());
+      case MoverEvent::Kind::kFailed:
+        return failed(event->body);
+      case MoverEvent::Kind::kTimeout:
+        // It was told to cancel and does not.
+        mover_->kill();
+        break;
+      default:
+        pass_on(*event, sink);
+    }
+    if ((cancelled_ || caller_gone_) && !told_to_cancel_) {
+      told_to_cancel_ = true;
+      patience = kMoverCancelTimeout;
+      // A mover that is gone says so by the end of its stdout.
+      (void)mover_->cancel().has_value();
+    }
+  }
+}
+
+Error Departure::failed(const nlohmann::json& body) {
+  MoverFailure failure = failure_of(body);
+  const std::string& name = claim_.name();
+  if (failure.guest_at == "source") {
+    failure.error.message +=
+        fmt::format("; guest {} runs on at {}", name, host_->name);
+  } else if (failure.guest_at == "target") {
+    claim_.leave_as(GuestPhase::kFrozen, failure.error.message);
+    failure.error.message += fmt::format(
+        "; guest {} runs at the target, its frozen image is kept at {} (see "
+        "it with guest list, remove it with guest stop)",
+        name, host_->name);
+  } else if (failure.guest_at == "frozen") {
+    claim_.leave_as(GuestPhase::kFrozen, failure.error.message);
+    failure.error.message += fmt::format(
+        "; guest {} is frozen at {}: whether it runs at the target must be "
+        "looked up there (guest list)",
+        name, host_->name);
+  }
+  return failure.error;
+}
+
+// Killed, or crashed: the guest's own word says where that left it.
+Error Departure::mover_died(const Error& error) {
+  const auto paths = host_->store.paths(claim_.name());
+  const auto status = monitor_status(paths.monitor_socket);
+  nlohmann::json body = {{"code", error_code_name(error.code)},
+                         {"message", error.message}};
+  const std::string state = status ? text_member(*status, "state") : "";
+  body["guest_at"] = state == "running" ? "source" : "";
+  if (state == "paused") body["guest_at"] = "frozen";
+  return failed(body);
+}
+
+void Departure::pass_on(const MoverEvent& event,
+                        const MigrationEventSink& sink) {
+  if (event.kind == MoverEvent::Kind::kStage) {
+    const std::string stage = text_member(event.body, "stage");
+    // We have told of the reservation when it began.
+    if (stage != "reservation") emit(sink, stage_event(stage));
+  }
+  if (event.kind == MoverEvent::Kind::kProgress) {
+    emit(sink, progress_event(event.body));
+  }
+}
+
+void Departure::emit(const MigrationEventSink& sink,
+                     const control::MigrationEvent& event) {
+  if (!caller_gone_ && !sink(event)) {
+    caller_gone_ = true;
+    spdlog::warn("the caller of the migration of {} has gone",
+                 request_.guest());
+  }
+}
+
+// Adds what only the target can say.
+nlohmann::json Departure::complete_report(nlohmann::json report) {
+  const auto outcome = target_->outcome(id_);
+  if (!outcome) {
+    spdlog::warn("guest {} has moved; the target's agent does not answer: {}",
+                 request_.guest(), outcome.error().message);
+    report["target_says"] = outcome.error().message;
+    return report;
+  }
+  const control::GuestStatus& guest = outcome->guest();
+  const auto monitor = parse_object(guest.monitor_json());
+  report["guest_steps_lost"] = count_member(monitor, "steps_lost");
+  report["guest_blackout_ms"] = guest.blackout_ms();
+  report["target"] = parse_object(outcome->target_json());
+  return report;
+}
+
+void Departure::remove_guest() {
+  const auto paths = host_->store.paths(claim_.name());
+  auto vmm = claim_.drop();
+  if (vmm) stop_vmm(&*vmm, paths.monitor_socket);
+  host_->store.remove(claim_.name());
+  spdlog::info("guest {} has moved to {}", claim_.name(), request_.to());
+}
+
+}  // namespace causeway

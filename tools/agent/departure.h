@@ -1,0 +1,68 @@
+// Departure: a guest that leaves this host, from the operator's wish to the
+// report. Runs on the thread of the call; cancel() comes from others.
+//
+//   claim ─► reserve at the target ─► source mover ─┬─ done ─► stop the frozen
+//     (CPU features, spec from                      │    VMM, remove its folder
+//      the guest's shim)                            └─ failed ─► discard at the
+//                                                        target; guest runs on
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/control/agent_client.h"
+#include "engine/control/handler.h"
+#include "tools/agent/host.h"
+#include "tools/agent/mover_process.h"
+
+namespace causeway {
+
+class Departure {
+ public:
+  // Takes the guest's claim.
+  static Result<std::unique_ptr<Departure>> begin(
+      Host* host, const control::MigrateRequest& request);
+
+  const std::string& id() const { return id_; }
+
+  // Moves it. The report is the last event.
+  Status run(const MigrationEventSink& sink);
+
+  // Any thread. The guest stays here unless it has moved already.
+  void cancel();
+
+ private:
+  Departure(Host* host, const control::MigrateRequest& request,
+            GuestTable::Claim claim);
+
+  Status reserve();
+  Result<control::ReserveRequest> reservation() const;
+  Status give_spec();
+  Result<nlohmann::json> follow_mover(const MigrationEventSink& sink);
+  Error failed(const nlohmann::json& body);
+  Error mover_died(const Error& error);
+  void pass_on(const MoverEvent& event, const MigrationEventSink& sink);
+  void emit(const MigrationEventSink& sink,
+            const control::MigrationEvent& event);
+  nlohmann::json complete_report(nlohmann::json report);
+  void remove_guest();
+
+  Host* host_;
+  control::MigrateRequest request_;
+  GuestTable::Claim claim_;
+  std::string id_;
+  std::string token_;
+  std::string peer_;  // of the target's mover
+  std::unique_ptr<AgentClient> target_;
+  bool caller_gone_ = false;
+  bool told_to_cancel_ = false;
+
+  std::atomic<bool> cancelled_{false};
+  std::mutex mover_mutex_;  // cancel() against the mover's coming and going
+  std::unique_ptr<MoverProcess> mover_;
+};
+
+}  // namespace causeway

@@ -1,0 +1,24 @@
+// Host: what the parts of an agent share. Owned by the Agent, outlives them
+// all; its members are thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tools/agent/guest_store.h"
+#include "tools/agent/guest_table.h"
+#include "tools/agent/vmm_launcher.h"
+
+namespace causeway {
+
+struct Host {
+  std::string name;
+  std::string program_folder;
+  std::string mover_listen;     // "ADDRESS:0", where movers wait for the peer
+  uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
+  GuestStore store;
+  VmmLauncher launcher;
+  GuestTable table;
+};
+
+}  // namespace causeway

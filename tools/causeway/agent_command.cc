@@ -1,0 +1,129 @@
+// causeway agent: the service of one host.
+#include <poll.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "engine/control/agent_address.h"
+#include "engine/control/agent_server.h"
+#include "tools/agent/agent.h"
+#include "tools/causeway/command.h"
+#include "tools/causeway/option_values.h"
+#include "tools/process/child_process.h"
+#include "tools/process/signal_watch.h"
+
+namespace causeway {
+namespace {
+
+struct AgentArguments {
+  AgentOptions agent;
+  std::string listen = "127.0.0.1:7433";
+  bool ephemeral = false;
+};
+
+void start_log(const std::string& name) {
+  auto log = spdlog::stderr_logger_mt("causeway");
+  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e " + name + " %l %v");
+  log->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(log));
+}
+
+// Movers listen where the agent does, on a port of their own.
+Status set_mover_address(AgentArguments* arguments) {
+  CAUSEWAY_ASSIGN(AgentAddress address, parse_agent_address(arguments->listen));
+  if (address.is_unix()) return {};
+  address.port = 0;
+  arguments->agent.mover_listen = address.text();
+  return {};
+}
+
+// Who started us, a script or a test, learns from this line that we answer,
+// and where.
+void announce(const AgentServer& server) {
+  std::string line = "listening";
+  for (const std::string& address : server.addresses()) line += " " + address;
+  fmt::print("{}\n", line);
+  fflush(stdout);
+  spdlog::info("{}", line);
+}
+
+Status serve(const AgentArguments& arguments, Agent* agent, int signal_fd) {
+  std::vector<std::string> addresses = {arguments.listen};
+  const std::string local = "unix:" + agent->state_folder() + "/agent.sock";
+  if (parse_agent_address(local)) addresses.push_back(local);
+  CAUSEWAY_ASSIGN(const auto server,
+                  AgentServer::listen(addresses, agent, agent));
+  announce(*server);
+  std::vector<int> stop_fds = {signal_fd};
+  // It ends with whoever holds the other end of its stdin.
+  if (arguments.ephemeral) stop_fds.push_back(STDIN_FILENO);
+  agent->watch_guests(stop_fds);
+  spdlog::info("stopping: cancels what is on its way");
+  agent->cancel_moves();
+  return {};
+}
+
+Status run_agent(AgentArguments arguments, int signal_fd) {
+  umask(077);
+  start_log(arguments.agent.name);
+  arguments.agent.program_folder = program_folder();
+  CAUSEWAY_TRY(set_mover_address(&arguments));
+  CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
+  const std::string state = agent->state_folder();
+  const Status status = serve(arguments, agent.get(), signal_fd);
+  if (arguments.ephemeral) {
+    agent->stop_all_guests();
+    std::error_code ignored;
+    std::filesystem::remove_all(state, ignored);
+    return status;
+  }
+  if (const size_t left = agent->guests(); left > 0) {
+    spdlog::info(
+        "stopped; {} guest{} run{} on, an agent with --state {} "
+        "finds them again",
+        left, left == 1 ? "" : "s", left == 1 ? "s" : "", state);
+  }
+  return status;
+}
+
+}  // namespace
+
+void add_agent_command(CLI::App* app, CommandContext* context) {
+  auto arguments = std::make_shared<AgentArguments>();
+  CLI::App* command = app->add_subcommand(
+      "agent", "Serve one host: its guests, and moves from and to it");
+  command->add_option("--name", arguments->agent.name, "This host's name")
+      ->required();
+  command
+      ->add_option("--listen", arguments->listen,
+                   "Where callers, other agents and movers connect (port 0: "
+                   "a free one)")
+      ->type_name("ADDR:PORT")
+      ->capture_default_str();
+  command
+      ->add_option("--state", arguments->agent.state_folder,
+                   "Folder of its guests and of its local socket, agent.sock")
+      ->type_name("DIR")
+      ->required();
+  add_bytes_option(command, "--memory-limit",
+                   &arguments->agent.memory_limit_bytes,
+                   "Memory that guests may have here in all (0: no limit)");
+  // For the demo and for tests.
+  command->add_flag("--ephemeral", arguments->ephemeral)->group("");
+  command->add_option("--vmm-argument", arguments->agent.vmm_arguments)
+      ->group("");
+  command->footer(
+      "SIGTERM or Ctrl-C ends it; guests run on and are found again.\n"
+      "Anyone who reaches ADDR:PORT can command it: trusted networks only.");
+  command->callback([arguments, context] {
+    context->run = [arguments, context] {
+      return run_agent(*arguments, context->signal_fd);
+    };
+  });
+}
+
+}  // namespace causeway

@@ -1,0 +1,31 @@
+// Command: what the subcommands of `causeway` share. Each adds itself to the
+// command line and, when it was chosen, sets what is to be run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "engine/base/result.h"
+
+namespace causeway {
+
+struct CommandContext {
+  int signal_fd = -1;           // process/signal_watch.h
+  std::function<Status()> run;  // of the chosen command
+};
+
+// One file each: NAME_command.cc.
+void add_agent_command(CLI::App* app, CommandContext* context);
+void add_demo_command(CLI::App* app, CommandContext* context);
+void add_guest_command(CLI::App* app, CommandContext* context);
+void add_migrate_command(CLI::App* app, CommandContext* context);
+
+// The exit code that tells a script what kind of trouble it was; the table
+// stands in tools/README.md.
+int exit_code(ErrorCode code);
+
+// What the CLI itself, not a command, makes of a wrong command line.
+inline constexpr int kUsageExitCode = 2;
+
+}  // namespace causeway

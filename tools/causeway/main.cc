@@ -1,0 +1,81 @@
+// causeway: the command line. One file a subcommand.
+#include <cstdio>
+
+#include "tools/causeway/command.h"
+#include "tools/process/signal_watch.h"
+
+namespace causeway {
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return kUsageExitCode;
+    case ErrorCode::kNotFound:
+      return 3;
+    case ErrorCode::kAlreadyExists:
+      return 4;
+    case ErrorCode::kUnreachable:
+      return 5;
+    case ErrorCode::kNoSpace:
+      return 6;
+    case ErrorCode::kIncompatible:
+      return 7;
+    case ErrorCode::kPermission:
+      return 8;
+    case ErrorCode::kGuestDied:
+      return 9;
+    case ErrorCode::kIo:
+      return 10;
+    case ErrorCode::kPeerBroken:
+      return 11;
+    case ErrorCode::kConnectionLost:
+      return 12;
+    case ErrorCode::kContentMismatch:
+      return 13;
+    case ErrorCode::kCancelled:
+      return 14;
+    case ErrorCode::kTimeout:
+      return 15;
+    case ErrorCode::kInternal:
+      return 1;
+  }
+  return 1;
+}
+
+namespace {
+
+int fail(const Error& error) {
+  fmt::print(stderr, "causeway: {}\n", error.message);
+  return exit_code(error.code);
+}
+
+int run(int argc, char** argv) {
+  auto signals = block_signals();
+  if (!signals) return fail(signals.error());
+  CommandContext context;
+  context.signal_fd = signals->get();
+  CLI::App app("Causeway moves running virtual machines between hosts.",
+               "causeway");
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 all is well, 1 an error of Causeway's own, 2 a "
+      "wrong request;\nthe others stand in tools/README.md.");
+  add_demo_command(&app, &context);
+  add_agent_command(&app, &context);
+  add_guest_command(&app, &context);
+  add_migrate_command(&app, &context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageExitCode;
+  }
+  CAUSEWAY_ASSERT(context.run);
+  const Status status = context.run();
+  if (!status) return fail(status.error());
+  return 0;
+}
+
+}  // namespace
+}  // namespace causeway
+
+int main(int argc, char** argv) { return causeway::run(argc, argv); }

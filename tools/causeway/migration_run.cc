@@ -1,0 +1,89 @@
+#include "tools/causeway/migration_run.h"
+
+#include "tools/agent/guest_json.h"
+#include "tools/causeway/option_values.h"
+
+namespace causeway {
+
+void MigrateArguments::add_options(CLI::App* app) {
+  app->add_option("--mode", mode_,
+                  "pre-copy: the guest runs while it is copied; "
+                  "stop-and-copy: it is stopped first")
+      ->check(CLI::IsMember({"pre-copy", "stop-and-copy"}))
+      ->capture_default_str();
+  add_duration_option(app, "--max-blackout", &max_blackout_,
+                      "Stop the guest when the rest takes no longer than this")
+      ->default_str("30ms");
+  app->add_option("--streams", streams_, "TCP streams")->capture_default_str();
+  add_rate_option(app, "--bandwidth", &bandwidth_bytes_s_,
+                  "Use at most this (default: all there is)");
+  app->add_option("--proof", proof_,
+                  "landed: every block's digest before the guest runs there; "
+                  "frozen: and afterwards all of the frozen source; strict: "
+                  "all of it before")
+      ->check(CLI::IsMember({"landed", "frozen", "strict"}))
+      ->capture_default_str();
+}
+
+control::MigrateRequest MigrateArguments::request(const std::string& guest,
+                                                  const std::string& to) const {
+  control::MigrateRequest request;
+  request.set_guest(guest);
+  request.set_to(to);
+  request.set_mode(mode_);
+  request.set_max_blackout_us(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(max_blackout_)
+          .count()));
+  request.set_streams(streams_);
+  request.set_bandwidth_bytes_s(bandwidth_bytes_s_);
+  request.set_proof(proof_);
+  return request;
+}
+
+Result<nlohmann::json> MigrationRun::run(
+    const control::MigrateRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) {
+      return make_error(ErrorCode::kCancelled,
+                        "cancelled before the migration began");
+    }
+  }
+  Status status = source_->migrate(
+      request, [this](const control::MigrationEvent& event) { take(event); });
+  if (!status) return std::move(status).error();
+  if (report_.empty()) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the agent ended the migration without a report");
+  }
+  return std::move(report_);
+}
+
+void MigrationRun::take(const control::MigrationEvent& event) {
+  if (!event.started().empty()) {
+    bool cancelled = false;
+    {
+      const std::lock_guard lock(mutex_);
+      id_ = event.started();
+      cancelled = cancelled_;
+    }
+    if (cancelled) (void)source_->cancel(event.started()).has_value();
+  }
+  if (!event.report_json().empty()) {
+    report_ = parse_object(event.report_json());
+  }
+  view_->show(event);
+}
+
+void MigrationRun::cancel() {
+  std::string id;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    id = id_;
+  }
+  // Refused when it has just ended: then there is nothing to cancel.
+  if (!id.empty()) (void)source_->cancel(id).has_value();
+}
+
+}  // namespace causeway

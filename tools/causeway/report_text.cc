@@ -1,0 +1,90 @@
+#include "tools/causeway/report_text.h"
+
+#include <fmt/core.h>
+
+#include "engine/base/units.h"
+#include "tools/agent/guest_json.h"
+
+namespace causeway {
+namespace {
+
+const nlohmann::json& member(const nlohmann::json& object, const char* key) {
+  static const nlohmann::json kNone = nlohmann::json::object();
+  const auto found = object.find(key);
+  return found == object.end() ? kNone : *found;
+}
+
+std::string head_text(const nlohmann::json& report) {
+  std::string text = fmt::format(
+      "guest {} has moved in {:.2f} s; blackout {:.2f} ms",
+      text_member(report, "guest"), number_member(report, "total_s"),
+      number_member(report, "blackout_ms"));
+  if (report.contains("guest_blackout_ms")) {
+    text += fmt::format(" (by the guest's own clock {:.2f} ms)",
+                        number_member(report, "guest_blackout_ms"));
+  }
+  return text + "\n";
+}
+
+std::string ledger_text(const nlohmann::json& ledger) {
+  std::string text = "  ledger   ";
+  const char* between = "";
+  for (const auto& [line, ms] : ledger.items()) {
+    if (!ms.is_number()) continue;
+    text += fmt::format("{}{} {:.2f}", between, line, ms.get<double>());
+    between = ", ";
+  }
+  return text + " ms\n";
+}
+
+std::string rounds_text(const nlohmann::json& rounds) {
+  std::string text =
+      "  rounds   round     blocks    state     wire     time "
+      "dirty rate\n";
+  for (const auto& round : rounds) {
+    if (!round.is_object()) continue;
+    text += fmt::format(
+        "           {:>5} {:>10} {:>8} {:>8} {:>8} {:>10}\n",
+        count_member(round, "round"), count_member(round, "blocks"),
+        format_bytes(count_member(round, "bytes")),
+        format_bytes(count_member(round, "wire_bytes")),
+        format_duration(Duration(
+            static_cast<int64_t>(number_member(round, "seconds") * 1e9))),
+        format_rate(number_member(round, "dirty_rate")));
+  }
+  return text;
+}
+
+std::string proof_text(const nlohmann::json& report) {
+  std::string text = fmt::format("  proof    content {}verified",
+                                 flag_member(report, "verified") ? "" : "NOT ");
+  if (report.contains("guest_steps_lost")) {
+    text += fmt::format(", {} guest steps lost",
+                        count_member(report, "guest_steps_lost"));
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string report_text(const nlohmann::json& report) {
+  std::string text = head_text(report);
+  text += fmt::format("  mode     {}, path {}, {} stream{}\n",
+                      text_member(report, "mode"), text_member(report, "path"),
+                      count_member(report, "streams"),
+                      count_member(report, "streams") == 1 ? "" : "s");
+  text += ledger_text(member(report, "ledger"));
+  text += rounds_text(member(report, "rounds"));
+  const nlohmann::json& bytes = member(report, "bytes");
+  text += fmt::format("  bytes    state {}, wire {}\n",
+                      format_bytes(count_member(bytes, "state")),
+                      format_bytes(count_member(bytes, "wire")));
+  text += proof_text(report);
+  const nlohmann::json& engine = member(report, "engine");
+  text += fmt::format("  engine   cpu {:.2f} s, memory {}\n",
+                      number_member(engine, "cpu_s"),
+                      format_bytes(count_member(engine, "rss_bytes")));
+  return text;
+}
+
+}  // namespace causeway
