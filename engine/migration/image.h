@@ -4,6 +4,7 @@
 // who may touch what at once).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,9 +28,13 @@ class GuestImage {
     return regions_[region].store->info();
   }
   DigestTable& digests(RegionId region) { return regions_[region].digests; }
-  uint64_t digest_key() const { return digest_key_; }
+  uint64_t digest_key() const {
+    return digest_key_.load(std::memory_order_relaxed);
+  }
   // The target learns the key from the source, before the first put.
-  void set_digest_key(uint64_t key) { digest_key_ = key; }
+  void set_digest_key(uint64_t key) {
+    digest_key_.store(key, std::memory_order_relaxed);
+  }
 
   uint64_t blocks() const;
   std::vector<uint64_t> roots() const;
@@ -42,7 +47,7 @@ class GuestImage {
     DigestTable digests;
   };
   std::vector<Region> regions_;
-  uint64_t digest_key_;
+  std::atomic<uint64_t> digest_key_;
 };
 
 }  // namespace causeway

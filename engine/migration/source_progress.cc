@@ -10,40 +10,42 @@ constexpr Duration kRateWindow = std::chrono::milliseconds(90);
 
 }  // namespace
 
-MigrationProgress SourceSession::progress(Instant now) {
-  MigrationProgress progress;
+const char* SourceSession::stage() const {
   switch (state_) {
     case State::kHello:
     case State::kAwaitReady:
-      progress.stage = "reservation";
-      break;
+      return "reservation";
     case State::kStartLog:
     case State::kRound:
     case State::kDecide:
-      progress.stage = "pre-copy";
-      break;
+      return "pre-copy";
     case State::kPause:
     case State::kLastCollect:
     case State::kLastRound:
     case State::kSaveState:
-      progress.stage = "stop-and-copy";
-      break;
+      return "stop-and-copy";
     case State::kAwaitPrepared:
     case State::kStrictProof:
     case State::kCommit:
-      progress.stage = "commitment";
-      break;
+      return "commitment";
     case State::kAwaitRunning:
-      progress.stage = "activation";
-      break;
+      return "activation";
     case State::kFrozenProof:
-      progress.stage = "proof";
-      break;
+      return "proof";
     case State::kDone:
     case State::kFailed:
-      progress.stage = "done";
-      break;
+      return "done";
   }
+  return "done";
+}
+
+bool SourceSession::guest_stands_still() const {
+  return state_ >= State::kPause && state_ <= State::kAwaitRunning;
+}
+
+MigrationProgress SourceSession::progress(Instant now) {
+  MigrationProgress progress;
+  progress.stage = stage();
   progress.round = static_cast<uint32_t>(fence_);
   progress.sent_bytes = sent_blocks() * kBlockBytes;
   progress.wire_bytes = wire_bytes();

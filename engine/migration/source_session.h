@@ -84,6 +84,9 @@ class SourceSession final : public Stepper {
   const std::optional<MigrationFailure>& failure() const { return failure_; }
   const MigrationReport& report() const { return report_; }
   MigrationProgress progress(Instant now);
+  const char* stage() const;
+  // Inside the blackout: whoever drives the session has nothing better to do.
+  bool guest_stands_still() const;
 
  private:
   enum class State {

@@ -86,6 +86,10 @@ const char* TargetSession::stage() const {
 }
 
 Status TargetSession::check_world() {
+  if (cancelled_ && state_ < State::kPrepared) {
+    return make_error(ErrorCode::kCancelled,
+                      "the target's agent called the migration off");
+  }
   // Once all has landed a stream may close.
   if (state_ > State::kLastBlocks) return {};
   for (const auto& receiver : receivers_) {

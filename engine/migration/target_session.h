@@ -45,6 +45,10 @@ class TargetSession final : public Stepper {
     return state_ == State::kDone || state_ == State::kFailed;
   }
 
+  // Takes effect at the next step, up to Prepared: from then on the source
+  // decides.
+  void cancel() { cancelled_ = true; }
+
   // Once done(): why the guest does not run here, or nothing.
   const std::optional<Error>& failure() const { return failure_; }
   const char* stage() const;
@@ -95,6 +99,7 @@ class TargetSession final : public Stepper {
   const std::function<EngineUse()> engine_use_;
 
   State state_ = State::kAwaitHello;
+  bool cancelled_ = false;
   ProofLevel proof_level_ = ProofLevel::kFrozen;
   FinalMessage final_;
   PreparedMessage prepared_;

@@ -1,0 +1,104 @@
+#include "tools/mover/mover_events.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace causeway {
+namespace {
+
+using nlohmann::json;
+
+json rounds_json(const std::vector<RoundReport>& rounds) {
+  json list = json::array();
+  for (const RoundReport& round : rounds) {
+    list.push_back({{"round", round.round},
+                    {"blocks", round.blocks},
+                    {"bytes", round.bytes},
+                    {"wire_bytes", round.wire_bytes},
+                    {"seconds", seconds(round.time)},
+                    {"dirty_rate", round.dirty_bytes_s},
+                    {"decision", round.decision}});
+  }
+  return list;
+}
+
+json use_json(uint64_t cpu_us, uint64_t rss_bytes) {
+  return {{"cpu_s", static_cast<double>(cpu_us) / 1e6},
+          {"rss_bytes", rss_bytes}};
+}
+
+}  // namespace
+
+json listening_event(const std::string& address) {
+  return {{"event", "listening"}, {"address", address}};
+}
+
+json stage_event(const char* stage) {
+  return {{"event", "stage"}, {"stage", stage}};
+}
+
+json progress_event(const MigrationProgress& progress) {
+  return {{"event", "progress"},
+          {"stage", progress.stage},
+          {"round", progress.round},
+          {"sent_bytes", progress.sent_bytes},
+          {"wire_bytes", progress.wire_bytes},
+          {"remaining_bytes", progress.remaining_bytes},
+          {"total_bytes", progress.total_bytes},
+          {"dirty_bytes_s", progress.dirty_bytes_s},
+          {"rate_bytes_s", progress.rate_bytes_s},
+          {"eta_s", progress.eta_s}};
+}
+
+json done_event(json report) {
+  return {{"event", "done"}, {"report", std::move(report)}};
+}
+
+json failed_event(const Error& error, GuestPlace guest_at) {
+  return {{"event", "failed"},
+          {"code", error_code_name(error.code)},
+          {"message", error.message},
+          {"guest_at", guest_place_name(guest_at)}};
+}
+
+json report_json(const MigrationReport& report, const ProcessUse& use) {
+  json ledger = json::object();
+  for (const auto& [line, spent] : report.ledger.lines()) {
+    ledger[line] = milliseconds(spent);
+  }
+  json engine = use_json(use.cpu_us + report.target_cpu_us,
+                         std::max(use.rss_bytes, report.target_rss_bytes));
+  engine["source"] = use_json(use.cpu_us, use.rss_bytes);
+  engine["target"] = use_json(report.target_cpu_us, report.target_rss_bytes);
+  return {{"guest", report.guest},
+          {"mode", migration_mode_name(report.mode)},
+          {"path", report.path},
+          {"streams", report.streams},
+          {"total_s", seconds(report.total)},
+          {"first_block_ms", milliseconds(report.first_block)},
+          {"blackout_ms", milliseconds(report.blackout)},
+          {"ledger", std::move(ledger)},
+          {"rounds", rounds_json(report.rounds)},
+          {"bytes",
+           {{"state", report.state_bytes},
+            {"wire", report.wire_bytes},
+            {"zero", report.zero_blocks * kBlockBytes}}},
+          {"proof", report.proof},
+          {"proof_s", seconds(report.proof_time)},
+          {"verified", report.verified},
+          {"engine", std::move(engine)}};
+}
+
+void write_event(const json& event) {
+  const std::string line = event.dump() + "\n";
+  for (size_t done = 0; done < line.size();) {
+    const ssize_t put =
+        ::write(STDOUT_FILENO, line.data() + done, line.size() - done);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return;
+    done += static_cast<size_t>(put);
+  }
+}
+
+}  // namespace causeway

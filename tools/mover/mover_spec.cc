@@ -1,0 +1,101 @@
+#include "tools/mover/mover_spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/base/limits.h"
+
+namespace causeway {
+namespace {
+
+using nlohmann::json;
+
+Error bad(const char* member, const std::string& expected) {
+  return make_error(ErrorCode::kInvalidArgument,
+                    "the mover's spec: \"{}\" must be {}", member, expected);
+}
+
+Result<std::string> text(const json& spec, const char* member) {
+  const auto found = spec.find(member);
+  if (found == spec.end() || !found->is_string()) return bad(member, "a text");
+  return found->get<std::string>();
+}
+
+Result<uint64_t> number(const json& spec, const char* member, uint64_t least,
+                        uint64_t most) {
+  const auto found = spec.find(member);
+  const std::string expected = fmt::format("{} to {}", least, most);
+  if (found == spec.end() || !found->is_number_unsigned()) {
+    return bad(member, expected);
+  }
+  const auto value = found->get<uint64_t>();
+  if (value < least || value > most) return bad(member, expected);
+  return value;
+}
+
+Result<PathToken> token(const json& spec) {
+  CAUSEWAY_ASSIGN(const std::string hex, text(spec, "token"));
+  PathToken token{};
+  if (hex.size() != 2 * token.size() ||
+      hex.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return bad("token", "32 hexadecimal digits");
+  }
+  for (size_t i = 0; i < token.size(); ++i) {
+    token[i] =
+        static_cast<std::byte>(std::stoul(hex.substr(2 * i, 2), nullptr, 16));
+  }
+  return token;
+}
+
+Status parse_source(const json& members, MoverSpec& spec) {
+  CAUSEWAY_ASSIGN(spec.peer, text(members, "peer"));
+  CAUSEWAY_ASSIGN(spec.bandwidth_bytes_s,
+                  number(members, "bandwidth_bytes_s", 0, 1ull << 50));
+  CAUSEWAY_ASSIGN(const uint64_t blackout_us,
+                  number(members, "max_blackout_us", 1, 3'600'000'000));
+  spec.blackout_max = std::chrono::microseconds(blackout_us);
+  CAUSEWAY_ASSIGN(const std::string mode, text(members, "mode"));
+  if (mode == "stop-and-copy") {
+    spec.mode = MigrationMode::kStopAndCopy;
+  } else if (mode != "pre-copy") {
+    return bad("mode", "pre-copy or stop-and-copy");
+  }
+  CAUSEWAY_ASSIGN(const std::string proof, text(members, "proof"));
+  for (const ProofLevel level :
+       {ProofLevel::kLanded, ProofLevel::kFrozen, ProofLevel::kStrict}) {
+    if (proof == proof_level_name(level)) {
+      spec.proof = level;
+      return {};
+    }
+  }
+  return bad("proof", "landed, frozen or strict");
+}
+
+}  // namespace
+
+Result<MoverSpec> parse_mover_spec(const std::string& line) {
+  const json members = json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!members.is_object()) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "the mover's spec is not a JSON object");
+  }
+  MoverSpec spec;
+  CAUSEWAY_ASSIGN(const std::string role, text(members, "role"));
+  CAUSEWAY_ASSIGN(spec.migration, text(members, "migration"));
+  CAUSEWAY_ASSIGN(spec.guest, text(members, "guest"));
+  CAUSEWAY_ASSIGN(spec.shim_socket, text(members, "shim_socket"));
+  CAUSEWAY_ASSIGN(spec.token, token(members));
+  CAUSEWAY_ASSIGN(const uint64_t streams,
+                  number(members, "streams", 1, kStreamsMax));
+  spec.streams = static_cast<uint16_t>(streams);
+  if (role == "source") {
+    CAUSEWAY_TRY(parse_source(members, spec));
+  } else if (role == "target") {
+    spec.role = MoverRole::kTarget;
+    CAUSEWAY_ASSIGN(spec.listen, text(members, "listen"));
+  } else {
+    return bad("role", "source or target");
+  }
+  return spec;
+}
+
+}  // namespace causeway

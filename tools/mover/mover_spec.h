@@ -1,0 +1,39 @@
+// MoverSpec: the first line of a mover's stdin, one JSON object: what to move,
+// to whom, how. tools/README.md lists the members.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/migration/messages.h"
+#include "engine/migration/report.h"
+#include "engine/path/tcp/hello.h"
+
+namespace causeway {
+
+enum class MoverRole { kSource, kTarget };
+
+struct MoverSpec {
+  MoverRole role = MoverRole::kSource;
+  std::string migration;
+  std::string guest;
+  std::string shim_socket;
+  PathToken token{};
+  uint16_t streams = 1;
+
+  // Source.
+  std::string peer;
+  uint64_t bandwidth_bytes_s = 0;  // 0: no limit
+  MigrationMode mode = MigrationMode::kPreCopy;
+  Duration blackout_max = std::chrono::milliseconds(30);
+  ProofLevel proof = ProofLevel::kFrozen;
+
+  // Target.
+  std::string listen;
+};
+
+// Bytes from the agent, but checked like any: an Error names the member.
+Result<MoverSpec> parse_mover_spec(const std::string& line);
+
+}  // namespace causeway

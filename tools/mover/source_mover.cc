@@ -1,0 +1,149 @@
+#include "tools/mover/source_mover.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include "engine/migration/source_session.h"
+#include "engine/path/tcp/tcp_connector.h"
+#include "engine/runtime/clock.h"
+#include "engine/runtime/driver.h"
+#include "hypervisor-shim/client/shim_guest.h"
+#include "tools/mover/mover_events.h"
+#include "tools/mover/mover_workers.h"
+#include "tools/mover/process_use.h"
+#include "tools/mover/region_stores.h"
+
+namespace causeway {
+namespace {
+
+constexpr Duration kProgressPeriod = std::chrono::milliseconds(100);
+
+// The session, and its events to the agent.
+class ReportedSession final : public Stepper {
+ public:
+  explicit ReportedSession(SourceSession& session) : session_(session) {}
+
+  Instant step(Instant now) override {
+    const Instant wake = session_.step(now);
+    const char* stage = session_.stage();
+    const bool new_stage = stage != stage_;
+    if (new_stage) {
+      stage_ = stage;
+      write_event(stage_event(stage));
+    }
+    // Nothing but the stop's own work while the guest stands still.
+    if (session_.guest_stands_still()) return wake;
+    if (now >= next_progress_ || new_stage) {
+      next_progress_ = now + kProgressPeriod;
+      write_event(progress_event(session_.progress(now)));
+    }
+    return std::min(wake, next_progress_);
+  }
+  void wait_on(WaitSet& set) const override { session_.wait_on(set); }
+  bool done() const override { return session_.done(); }
+
+ private:
+  SourceSession& session_;
+  const char* stage_ = nullptr;
+  Instant next_progress_{};
+};
+
+// Everything one run needs, in the order in which it is taken down.
+class SourceMover {
+ public:
+  SourceMover(const MoverSpec& spec, Instant began)
+      : spec_(spec), began_(began), pacer_(spec.bandwidth_bytes_s) {}
+
+  ~SourceMover() {
+    for (auto& sender : senders_) sender->stop();
+    if (workers_ != nullptr) workers_->join();
+  }
+
+  Status open();
+  int run(CommandReader& commands);
+
+ private:
+  Status open_senders();
+
+  const MoverSpec& spec_;
+  const Instant began_;
+  Pacer pacer_;
+  Notifier wake_;
+  std::unique_ptr<ShimGuest> guest_;
+  std::unique_ptr<GuestImage> image_;
+  std::unique_ptr<OutboundPath> path_;
+  std::unique_ptr<ControlChannel> control_;
+  std::vector<std::unique_ptr<BulkChannel>> channels_;
+  std::unique_ptr<MoverWorkers> workers_;
+  std::vector<std::unique_ptr<Sender>> senders_;
+  std::unique_ptr<SourceSession> session_;
+};
+
+Status SourceMover::open() {
+  CAUSEWAY_ASSIGN(guest_, ShimGuest::connect(spec_.shim_socket));
+  CAUSEWAY_ASSIGN(auto stores, open_region_stores(*guest_));
+  uint64_t key = 0;
+  if (::getrandom(&key, sizeof key, 0) != sizeof key) {
+    return errno_error(errno, "getrandom");
+  }
+  image_ = std::make_unique<GuestImage>(std::move(stores), key);
+  TcpConnectOptions options;
+  options.streams = spec_.streams;
+  CAUSEWAY_ASSIGN(path_,
+                  TcpConnector::connect(spec_.peer, spec_.token, options));
+  CAUSEWAY_ASSIGN(control_, path_->open_control());
+  CAUSEWAY_TRY(open_senders());
+  SourceOptions source;
+  source.migration = spec_.migration;
+  source.mode = spec_.mode;
+  source.proof = spec_.proof;
+  source.goal.blackout_max = spec_.blackout_max;
+  source.began = began_;
+  session_ = std::make_unique<SourceSession>(
+      std::move(source), *guest_, *image_, *path_, *control_, senders_, wake_);
+  return {};
+}
+
+Status SourceMover::open_senders() {
+  CAUSEWAY_ASSIGN(workers_, MoverWorkers::plan(*image_, spec_.streams,
+                                               Sender::kScratchBytes));
+  for (uint32_t i = 0; i < spec_.streams; ++i) {
+    CAUSEWAY_ASSIGN(auto channel, path_->open_bulk(i));
+    channels_.push_back(std::move(channel));
+    senders_.push_back(std::make_unique<Sender>(
+        *channels_.back(), *image_, pacer_, workers_->scratch(i), wake_));
+    CAUSEWAY_TRY(workers_->start(i, *senders_.back()));
+  }
+  return {};
+}
+
+int SourceMover::run(CommandReader& commands) {
+  ReportedSession reported(*session_);
+  commands.on_cancel([this] { session_->cancel(); });
+  Driver driver;
+  driver.add(reported);
+  driver.add(commands);
+  driver.run(&reported);
+  commands.on_cancel(nullptr);
+  if (const auto& failure = session_->failure()) {
+    spdlog::error("{}", failure->error.message);
+    write_event(failed_event(failure->error, failure->guest_at));
+    return 1;
+  }
+  write_event(done_event(report_json(session_->report(), process_use())));
+  return 0;
+}
+
+}  // namespace
+
+int run_source_mover(const MoverSpec& spec, Instant began,
+                     CommandReader& commands) {
+  SourceMover mover(spec, began);
+  if (auto opened = mover.open(); !opened) {
+    write_event(failed_event(opened.error(), GuestPlace::kSource));
+    return 1;
+  }
+  return mover.run(commands);
+}
+
+}  // namespace causeway

@@ -1,0 +1,135 @@
+#include "tools/mover/target_mover.h"
+
+#include <spdlog/spdlog.h>
+
+#include "engine/migration/placement.h"
+#include "engine/migration/target_session.h"
+#include "engine/path/tcp/tcp_listener.h"
+#include "engine/runtime/driver.h"
+#include "hypervisor-shim/client/shim_guest.h"
+#include "tools/mover/mover_events.h"
+#include "tools/mover/mover_workers.h"
+#include "tools/mover/process_use.h"
+#include "tools/mover/region_stores.h"
+
+namespace causeway {
+namespace {
+
+// The source's mover starts when the target has said where it listens.
+constexpr Duration kSourceComesMax = std::chrono::seconds(30);
+
+EngineUse engine_use() {
+  const ProcessUse use = process_use();
+  return {use.cpu_us, use.rss_bytes};
+}
+
+// The session, and its stages to the agent; a cancel ends it.
+class ReportedTarget final : public Stepper {
+ public:
+  explicit ReportedTarget(TargetSession& session) : session_(session) {}
+
+  Instant step(Instant now) override {
+    const Instant wake = session_.step(now);
+    if (const char* stage = session_.stage(); stage != stage_) {
+      stage_ = stage;
+      write_event(stage_event(stage));
+    }
+    return wake;
+  }
+  void wait_on(WaitSet& set) const override { session_.wait_on(set); }
+  bool done() const override { return session_.done(); }
+
+ private:
+  TargetSession& session_;
+  const char* stage_ = nullptr;
+};
+
+class TargetMover {
+ public:
+  explicit TargetMover(const MoverSpec& spec) : spec_(spec) {}
+  ~TargetMover() {
+    for (auto& receiver : receivers_) receiver->stop();
+    if (workers_ != nullptr) workers_->join();
+  }
+
+  Status open();
+  int run(CommandReader& commands);
+
+ private:
+  Status open_receivers(InboundPath& path);
+
+  const MoverSpec& spec_;
+  Notifier wake_;
+  std::unique_ptr<ShimGuest> shell_;
+  std::unique_ptr<GuestImage> image_;
+  std::unique_ptr<VersionTable> versions_;
+  std::unique_ptr<MoverWorkers> workers_;
+  std::unique_ptr<InboundPath> path_;
+  std::unique_ptr<ControlChannel> control_;
+  std::vector<std::unique_ptr<Placement>> placements_;
+  std::vector<std::unique_ptr<BulkReceiver>> bulk_receivers_;
+  std::vector<std::unique_ptr<Receiver>> receivers_;
+  std::unique_ptr<TargetSession> session_;
+};
+
+Status TargetMover::open() {
+  CAUSEWAY_ASSIGN(TcpListener listener, TcpListener::listen(spec_.listen));
+  write_event(listening_event(listener.address()));
+  CAUSEWAY_ASSIGN(shell_, ShimGuest::connect(spec_.shim_socket));
+  CAUSEWAY_ASSIGN(auto stores, open_region_stores(*shell_));
+  // The key comes with the source's hello, before the first put.
+  image_ = std::make_unique<GuestImage>(std::move(stores), 0);
+  versions_ = std::make_unique<VersionTable>(*image_);
+  CAUSEWAY_ASSIGN(workers_, MoverWorkers::plan(*image_, spec_.streams,
+                                               Placement::kScratchBytes));
+  CAUSEWAY_ASSIGN(path_,
+                  listener.accept(spec_.token, spec_.streams, kSourceComesMax));
+  CAUSEWAY_ASSIGN(control_, path_->accept_control());
+  CAUSEWAY_TRY(open_receivers(*path_));
+  session_ = std::make_unique<TargetSession>(*shell_, *image_, *control_,
+                                             receivers_, wake_, engine_use);
+  return {};
+}
+
+Status TargetMover::open_receivers(InboundPath& path) {
+  for (uint32_t i = 0; i < spec_.streams; ++i) {
+    placements_.push_back(
+        std::make_unique<Placement>(*image_, *versions_, workers_->scratch(i)));
+    CAUSEWAY_ASSIGN(auto bulk, path.accept_bulk(i, *placements_.back()));
+    bulk_receivers_.push_back(std::move(bulk));
+    receivers_.push_back(
+        std::make_unique<Receiver>(*bulk_receivers_.back(), wake_));
+    CAUSEWAY_TRY(workers_->start(i, *receivers_.back()));
+  }
+  return {};
+}
+
+int TargetMover::run(CommandReader& commands) {
+  ReportedTarget reported(*session_);
+  commands.on_cancel([this] { session_->cancel(); });
+  Driver driver;
+  driver.add(reported);
+  driver.add(commands);
+  driver.run(&reported);
+  commands.on_cancel(nullptr);
+  if (const auto& failure = session_->failure()) {
+    spdlog::error("{}", failure->message);
+    write_event(failed_event(*failure, GuestPlace::kSource));
+    return 1;
+  }
+  write_event(done_event(nlohmann::json::object()));
+  return 0;
+}
+
+}  // namespace
+
+int run_target_mover(const MoverSpec& spec, CommandReader& commands) {
+  TargetMover mover(spec);
+  if (auto opened = mover.open(); !opened) {
+    write_event(failed_event(opened.error(), GuestPlace::kSource));
+    return 1;
+  }
+  return mover.run(commands);
+}
+
+}  // namespace causeway
