@@ -1,0 +1,231 @@
+"""Two hosts on one machine: network namespaces joined by a veth pair, each
+with its agent; and guests on them through the real command line."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+PORT = 7433
+TIMEOUT_S = 180
+
+
+def run(argv, **options):
+    """Runs a program to its end; an error carries what it printed."""
+    done = subprocess.run(argv, capture_output=True, text=True,
+                          timeout=TIMEOUT_S, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(argv)} failed ({done.returncode}): "
+                           f"{done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+class Host:
+    """One namespace with an agent."""
+
+    def __init__(self, name, address, bin_dir, folder):
+        self.namespace = f"cw-perf-{os.getpid()}-{name}"
+        self.name = name
+        self.address = address
+        self.agent_address = f"{address}:{PORT}"
+        self.bin_dir = bin_dir
+        self.folder = os.path.join(folder, name)
+        self.agent = None
+        run(["ip", "netns", "add", self.namespace])
+
+    def inside(self, *argv):
+        return ["ip", "netns", "exec", self.namespace, *argv]
+
+    def start_agent(self):
+        os.makedirs(self.folder)
+        with open(os.path.join(self.folder, "agent.log"), "wb") as log:
+            self.agent = subprocess.Popen(
+                self.inside(os.path.join(self.bin_dir, "causeway"), "agent",
+                            "--name", self.name, "--listen",
+                            self.agent_address, "--state", self.folder),
+                stdout=subprocess.PIPE, stderr=log, text=True)
+        line = self.agent.stdout.readline()
+        if not line.startswith("listening"):
+            raise RuntimeError(f"the agent of {self.name} did not start; see "
+                               f"{self.folder}/agent.log")
+
+    def causeway(self, *argv):
+        """The command line on this host; its --json output."""
+        return json.loads(run(self.inside(
+            os.path.join(self.bin_dir, "causeway"), *argv, "--json", "-")))
+
+    def stop_guests(self):
+        listed = self.causeway("guest", "list", "--agent", self.agent_address)
+        for guest in listed["guests"]:
+            run(self.inside(os.path.join(self.bin_dir, "causeway"), "guest",
+                            "stop", guest["name"], "--agent",
+                            self.agent_address))
+
+    def sent_bytes(self):
+        """What left this host's veth end, as its agent's namespace sees it."""
+        with open(f"/proc/{self.agent.pid}/net/dev", encoding="ascii") as file:
+            for line in file:
+                if line.strip().startswith("veth"):
+                    return int(line.split(":")[1].split()[8])
+        raise RuntimeError(f"{self.name} has no veth end")
+
+    def close(self):
+        if self.agent:
+            try:
+                self.stop_guests()
+            except (RuntimeError, subprocess.TimeoutExpired, ValueError):
+                pass  # the agent may be what failed
+            self.agent.send_signal(signal.SIGTERM)
+            try:
+                self.agent.wait(10)
+            except subprocess.TimeoutExpired:
+                self.agent.kill()
+        subprocess.run(["ip", "netns", "del", self.namespace], check=False)
+
+
+class Hosts:
+    """Source and target. With offloads off, frames are as on a wire."""
+
+    def __init__(self, bin_dir, offloads):
+        self.folder = tempfile.mkdtemp(prefix="causeway-perf-")
+        self.source = Host("a", "10.78.0.1", bin_dir, self.folder)
+        self.target = Host("b", "10.78.0.2", bin_dir, self.folder)
+        self.count = 0
+        try:
+            self._join(offloads)
+            self.source.start_agent()
+            self.target.start_agent()
+        except Exception:
+            self.close()
+            raise
+
+    def _join(self, offloads):
+        run(["ip", "link", "add", "veth0", "netns", self.source.namespace,
+             "type", "veth", "peer", "name", "veth0", "netns",
+             self.target.namespace])
+        for host in (self.source, self.target):
+            run(host.inside("ip", "link", "set", "lo", "up"))
+            run(host.inside("ip", "address", "add", host.address + "/30",
+                            "dev", "veth0"))
+            run(host.inside("ip", "link", "set", "veth0", "up"))
+            if not offloads:
+                run(host.inside("ethtool", "-K", "veth0", "tso", "off", "gso",
+                                "off", "gro", "off"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def close(self):
+        self.source.close()
+        self.target.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_guest(self, *options):
+        """A guest on the source that has filled its memory; its name."""
+        self.count += 1
+        name = f"guest{self.count}"
+        self.source.causeway("guest", "run", name, "--agent",
+                             self.source.agent_address, *options)
+        deadline = time.monotonic() + TIMEOUT_S
+        while not self.guest_status(self.source, name)["filled"]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{name} did not fill its memory")
+            time.sleep(0.05)
+        return name
+
+    @staticmethod
+    def guest_status(host, name):
+        listed = host.causeway("guest", "list", "--agent", host.agent_address)
+        return next(g for g in listed["guests"] if g["name"] == name)
+
+    def migrate(self, name, *options):
+        return self.source.causeway(
+            "migrate", name, "--from", self.source.agent_address, "--to",
+            self.target.agent_address, *options)
+
+    def check(self, name):
+        """The guest verifies itself at the target, then is stopped."""
+        result = self.target.causeway("guest", "check", name, "--agent",
+                                      self.target.agent_address)
+        if not result["ok"]:
+            raise RuntimeError(f"{name} is damaged: {result}")
+        self.target.stop_guests()
+        return result
+
+    def move_one(self, guest_options, migrate_options=()):
+        """Start, move, check: the report and what the guest saw."""
+        name = self.start_guest(*guest_options)
+        time.sleep(0.3)  # into its steady state
+        report = self.migrate(name, *migrate_options)
+        return report, self.check(name)
+
+
+class Sampler:
+    """Calls a function every `period_s` in a thread, keeps what it returns."""
+
+    def __init__(self, sample, period_s):
+        self.samples = []
+        self._stop = threading.Event()
+
+        def loop():
+            while not self._stop.wait(period_s):
+                self.samples.append((time.monotonic(), sample()))
+
+        self._thread = threading.Thread(target=loop, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self._stop.set()
+        self._thread.join()
+
+
+def processes(name):
+    """The pids whose program is called `name` (the kernel keeps 15 bytes)."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read().strip() == name[:15]:
+                    yield int(pid)
+        except OSError:
+            continue
+
+
+def status_bytes(pid, field):
+    """A size out of /proc/PID/status, 0 if the process is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            found = re.search(rf"^{field}:\s+(\d+) kB", file.read(), re.M)
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memfd_allocated_bytes(pid):
+    """What the memfds of a process really occupy: holes do not count."""
+    allocated = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{fd}"
+        try:
+            if os.readlink(path).startswith("/memfd:"):
+                info = os.stat(path)
+                allocated[info.st_ino] = info.st_blocks * 512
+        except OSError:
+            continue
+    return sum(allocated.values())
