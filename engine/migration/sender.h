@@ -100,6 +100,7 @@ class Sender final : public Stepper {
   Put zero_run_{};  // blocks == 0: none is open
 
   uint64_t puts_posted_ = 0;
+  uint64_t posted_bytes_ = 0;  // payloads
   uint64_t puts_released_ = 0;
   std::array<uint64_t, kScratchSlots> slot_busy_until_{};  // put sequence
 

@@ -11,6 +11,10 @@ namespace {
 
 constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
 
+// Read and digested, but not yet with the kernel: what is read ahead of the
+// socket by more than this has left the cache when the socket copies it.
+constexpr uint64_t kAheadBytesMax = 2 * kPutBytesMax;
+
 // Bounds one step, so that the worker looks at stop() and its fds now and
 // then even on a path that is never full.
 constexpr int kBatchesAStep = 4;
@@ -41,6 +45,10 @@ Result<Sender::Outcome> Sender::advance(Instant now) {
   if (batch_posted_ < batch_count_) {
     CAUSEWAY_ASSIGN(const bool all, post_batch(now));
     return all ? Outcome::kMoved : Outcome::kFull;
+  }
+  if (posted_bytes_ > counters_.wire_bytes.load(std::memory_order_relaxed) +
+                          kAheadBytesMax) {
+    return Outcome::kFull;
   }
   if (!work_) {
     work_ = ring_.pop();
@@ -80,6 +88,7 @@ Result<bool> Sender::post_batch(Instant now) {
   pacer_.spend(now, bytes);
   batch_posted_ += taken;
   puts_posted_ += taken;
+  posted_bytes_ += bytes;
   if (batch_posted_ < batch_count_) return false;
   batch_posted_ = batch_count_ = 0;
   return true;
