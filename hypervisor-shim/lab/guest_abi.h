@@ -94,12 +94,12 @@ typedef struct GuestSlice {
 typedef struct GuestParams {
   uint64_t magic;
   uint32_t vcpus;
-  uint32_t workload; /* enum GuestWorkload */
-  uint32_t content;  /* enum GuestContent */
-  uint32_t has_avx;  /* YMM registers may be used */
+  uint32_t workload;         /* enum GuestWorkload */
+  uint32_t content;          /* enum GuestContent */
+  uint32_t has_avx;          /* YMM registers may be used */
   uint64_t rate_bytes_per_s; /* of one vCPU; UINT64_MAX = as fast as it goes */
-  uint64_t hot_q32;  /* share of the slice that is hot, times 2^32 */
-  uint64_t zero_q32; /* share of the fill that is zeros, times 2^32 */
+  uint64_t hot_q32;          /* share of the slice that is hot, times 2^32 */
+  uint64_t zero_q32;         /* share of the fill that is zeros, times 2^32 */
   uint64_t seed;
   uint64_t ram_bytes;
   uint64_t disk_bytes;
@@ -156,14 +156,14 @@ typedef struct GuestDiskCompletion {
 
 enum GuestFault {
   GUEST_FAULT_NONE = 0,
-  GUEST_FAULT_CHECKSUM = 1,   /* the block's own checksum */
-  GUEST_FAULT_ADDRESS = 2,    /* it names another block */
-  GUEST_FAULT_VERSION = 3,    /* stale, or from the future */
-  GUEST_FAULT_ZERO = 4,       /* must be zeros, is not */
-  GUEST_FAULT_TABLE = 5,      /* a version table page */
-  GUEST_FAULT_COUNT = 6,      /* versions do not add up to the writes made */
-  GUEST_FAULT_STEPS = 7,      /* a copy of the step counter differs */
-  GUEST_FAULT_DISK_READ = 8,  /* the disk answered with an error */
+  GUEST_FAULT_CHECKSUM = 1,  /* the block's own checksum */
+  GUEST_FAULT_ADDRESS = 2,   /* it names another block */
+  GUEST_FAULT_VERSION = 3,   /* stale, or from the future */
+  GUEST_FAULT_ZERO = 4,      /* must be zeros, is not */
+  GUEST_FAULT_TABLE = 5,     /* a version table page */
+  GUEST_FAULT_COUNT = 6,     /* versions do not add up to the writes made */
+  GUEST_FAULT_STEPS = 7,     /* a copy of the step counter differs */
+  GUEST_FAULT_DISK_READ = 8, /* the disk answered with an error */
 };
 
 typedef struct GuestCheck {

@@ -27,12 +27,17 @@ inline constexpr size_t kStateSectionBytesMax = 1u << 20;
 // A monitor line holds one small command.
 inline constexpr size_t kMonitorLineBytesMax = 4096;
 
+// An answer: status of four vCPUs, or a sentence.
+inline constexpr size_t kMonitorReplyBytesMax = 64u << 10;
+
+// Agent, operator, a test or two; more is a leak.
+inline constexpr size_t kMonitorClientsMax = 16;
+
 // Requests in flight: every slot of every vCPU.
 inline constexpr uint32_t kDiskRequestsMax = GUEST_VCPUS_MAX * GUEST_DISK_SLOTS;
 
 static_assert(kMemoryBytesMin > GUEST_TABLES_GPA);
-static_assert(GUEST_PAGE_TABLES_BYTES / 4096 >=
-              2 + (kMemoryBytesMax >> 30));
+static_assert(GUEST_PAGE_TABLES_BYTES / 4096 >= 2 + (kMemoryBytesMax >> 30));
 static_assert(GUEST_CPU_GPA + GUEST_VCPUS_MAX * GUEST_CPU_AREA_BYTES <=
               GUEST_PAGE_TABLES_GPA);
 static_assert(GUEST_PAGE_TABLES_GPA + GUEST_PAGE_TABLES_BYTES <=

@@ -21,12 +21,15 @@ namespace causeway::lab {
 class StateWriter;
 class StateReader;
 
-// The device side of the guest's port calls (devices.h). Called on the vCPU's
-// thread; may sleep in GUEST_PORT_HALT until wake().
+// The device side of the guest's port calls (devices.h).
 class PortCalls {
  public:
   virtual ~PortCalls() = default;
+  // On the vCPU's thread. GUEST_PORT_HALT sleeps, at most until wake() or a
+  // signal.
   virtual void out(uint32_t vcpu, uint16_t port, uint32_t value) = 0;
+  // Any thread. Ends the halt, or the next one; true when it was sleeping.
+  virtual bool wake(uint32_t vcpu) = 0;
 };
 
 class Machine {
@@ -36,6 +39,9 @@ class Machine {
   // "kvm" / "kvm-bitmap": as the shim names them to the mover.
   virtual const char* hypervisor() const = 0;
   virtual const char* tracker() const = 0;
+
+  // May the guest program use YMM registers?
+  virtual bool has_avx() const = 0;
 
   // Makes the vCPU threads. `running`: from the program's first instruction;
   // else parked until load() and resume().

@@ -19,8 +19,8 @@ uint64_t checksum(std::span<const std::byte> bytes) {
 }
 
 Error broken(std::string_view what) {
-  return make_error(ErrorCode::kPeerBroken,
-                    "the guest state is not usable: {}", what);
+  return make_error(ErrorCode::kPeerBroken, "the guest state is not usable: {}",
+                    what);
 }
 
 }  // namespace

@@ -48,8 +48,7 @@ class StateReader {
   // The same, of exactly T's size.
   template <typename T>
   Status read_struct(uint32_t kind, uint32_t index, T* out) const {
-    return read_exactly(kind, index,
-                        std::as_writable_bytes(std::span(out, 1)));
+    return read_exactly(kind, index, std::as_writable_bytes(std::span(out, 1)));
   }
 
  private:
