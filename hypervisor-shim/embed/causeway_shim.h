@@ -10,7 +10,9 @@
  *
  * ABI: every struct begins with its size; new members go to the end. Functions
  * return 0 or a negative errno. `why` buffers take a NUL-terminated sentence
- * for the operator: what is wrong, where, and what to do. */
+ * for the operator: what is wrong, where, and what to do. What the mover makes
+ * of some errnos: ENOTSUP the hosts do not fit, EBADMSG bytes from the other
+ * host that cannot be believed, ESHUTDOWN the guest is dead. */
 #ifndef CAUSEWAY_SHIM_H_
 #define CAUSEWAY_SHIM_H_
 

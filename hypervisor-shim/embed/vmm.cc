@@ -21,13 +21,29 @@ class Why {
   std::array<char, kSentenceBytesMax + 1> text_{};
 };
 
+// What errno_error() has no better code for.
+ErrorCode code_of(int failure, ErrorCode otherwise) {
+  switch (failure) {
+    case ENOTSUP:
+      return ErrorCode::kIncompatible;
+    case EBADMSG:
+      return ErrorCode::kPeerBroken;
+    case ESHUTDOWN:
+      return ErrorCode::kGuestDied;
+    case ECANCELED:
+      return ErrorCode::kCancelled;
+    default:
+      return otherwise;
+  }
+}
+
 Status status_of(int returned, std::string_view call,
                  std::string_view why = {}) {
   if (returned == 0) return {};
   const int failure = returned < 0 ? -returned : EIO;
   Error error = errno_error(failure, call);
   if (!why.empty()) error.message = why;
-  if (failure == ENOTSUP) error.code = ErrorCode::kIncompatible;
+  error.code = code_of(failure, error.code);
   return error;
 }
 

@@ -23,12 +23,14 @@ Result<std::unique_ptr<ProcessMachine>> ProcessMachine::create(
                   WriteProtectTracker::create(window.span()));
   std::unique_ptr<ProcessMachine> machine(
       new ProcessMachine(memory, std::move(window), std::move(tracker), ports));
+  CAUSEWAY_ASSERT(vcpus > 0);
   for (uint32_t i = 0; i < vcpus; ++i) {
     CAUSEWAY_ASSIGN(
         auto vcpu, VcpuThread::create(
                        {i, machine->window(), memory.data(), &ports, &events}));
     machine->vcpus_.push_back(std::move(vcpu));
   }
+  machine->layout_ = machine->vcpus_.front()->layout();
   return machine;
 }
 
@@ -46,7 +48,7 @@ GuestWindow ProcessMachine::window() const {
   return {GUEST_VIRTUAL_BASE, memory_.bytes()};
 }
 
-bool ProcessMachine::has_avx() const { return saves_avx(layout()); }
+bool ProcessMachine::has_avx() const { return saves_avx(layout_); }
 
 Status ProcessMachine::start(bool running) {
   if (!running) return {};
@@ -99,8 +101,8 @@ Status ProcessMachine::load(lab::StateReader& in) {
   // All or none.
   std::vector<VcpuState> states;
   for (size_t i = 0; i < vcpus_.size(); ++i) {
-    CAUSEWAY_ASSIGN(VcpuState state, load_vcpu(in, static_cast<uint32_t>(i),
-                                               layout(), window()));
+    CAUSEWAY_ASSIGN(VcpuState state,
+                    load_vcpu(in, static_cast<uint32_t>(i), layout_, window()));
     states.push_back(std::move(state));
   }
   for (size_t i = 0; i < vcpus_.size(); ++i)
@@ -110,11 +112,11 @@ Status ProcessMachine::load(lab::StateReader& in) {
 }
 
 std::vector<std::byte> ProcessMachine::features() {
-  return list_features(layout());
+  return list_features(layout_);
 }
 
 Status ProcessMachine::check_features(std::span<const std::byte> needed) {
-  return compare_features(needed, layout());
+  return compare_features(needed, layout_);
 }
 
 Status ProcessMachine::dirty_start() { return tracker_.start(); }

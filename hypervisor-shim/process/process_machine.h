@@ -49,13 +49,13 @@ class ProcessMachine : public lab::Machine {
                  WriteProtectTracker tracker, lab::PortCalls& ports);
 
   GuestWindow window() const;
-  const XsaveLayout& layout() const { return vcpus_.front()->layout(); }
 
   const lab::GuestMemory& memory_;
   MappedWindow window_;
   WriteProtectTracker tracker_;
   lab::PortCalls& ports_;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
+  XsaveLayout layout_;
   bool has_state_ = false;  // an entry or a loaded state: can run
   bool running_ = false;
 };

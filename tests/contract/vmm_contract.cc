@@ -1,0 +1,276 @@
+#include "tests/contract/vmm_contract.h"
+
+#include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+namespace causeway {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr uint64_t kDiskBytes = 16u << 20;
+constexpr const char* kMemory = "32M";
+
+bool eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 6000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
+// The engine's source, without an engine: copies what is owed from the one
+// VMM's regions into the other's.
+class MiniMover {
+ public:
+  MiniMover(ShimGuest& from, ShimGuest& to) : from_(from), to_(to) {}
+
+  void copy_owed(Version version) {
+    for (const RegionInfo& region : from_.spec().regions) {
+      const BitmapView owed = from_.dirty_log().owed(region.id);
+      uint64_t block = 0;
+      while (const auto run = owed.next_run(block, owed.size(), 64)) {
+        const BlockRange range{region.id, run->first, run->count};
+        ASSERT_TRUE(from_.dirty_log().rearm(range));
+        copy(range);
+        from_.dirty_log().ack(range, version);
+        block = run->end();
+      }
+    }
+  }
+
+ private:
+  // Through the files: a memfd is read and written as any.
+  void copy(const BlockRange& range) {
+    std::vector<std::byte> bytes(range.count * kBlockBytes);
+    const auto size = static_cast<ssize_t>(bytes.size());
+    const auto offset = static_cast<off_t>(range.first * kBlockBytes);
+    ASSERT_EQ(
+        ::pread(from_.region_fd(range.region), bytes.data(), size, offset),
+        size);
+    ASSERT_EQ(::pwrite(to_.region_fd(range.region), bytes.data(), size, offset),
+              size);
+  }
+
+  ShimGuest& from_;
+  ShimGuest& to_;
+};
+
+std::unique_ptr<ShimGuest> connect(const VmmProcess& vmm) {
+  auto guest = ShimGuest::connect(vmm.shim_socket());
+  if (!guest) {
+    ADD_FAILURE() << guest.error().message;
+    return nullptr;
+  }
+  return std::move(guest).value();
+}
+
+uint64_t steps_of(const json& status) {
+  uint64_t sum = 0;
+  for (const auto& steps : status["steps"]) sum += steps.get<uint64_t>();
+  return sum;
+}
+
+}  // namespace
+
+void VmmContract::start(std::optional<VmmProcess>& into,
+                        const std::string& workload, bool incoming) {
+  std::vector<std::string> arguments = GetParam().arguments;
+  arguments.insert(arguments.end(),
+                   {"--name", "contract", "--memory", kMemory, "--vcpus", "2",
+                    "--workload", workload, "--content", "mixed"});
+  if (incoming) arguments.push_back("--incoming");
+  auto vmm = VmmProcess::start(GetParam().binary, arguments, kDiskBytes);
+  if (vmm) {
+    into.emplace(std::move(*vmm));
+    return;
+  }
+  const ErrorCode code = vmm.error().code;
+  if (code == ErrorCode::kIncompatible || code == ErrorCode::kNotFound ||
+      code == ErrorCode::kPermission) {
+    GTEST_SKIP() << vmm.error().message;
+  }
+  FAIL() << vmm.error().message;
+}
+
+void VmmContract::start_source(const std::string& workload) {
+  start(source_, workload, false);
+}
+
+void VmmContract::start_target() { start(target_, "mixed:max", true); }
+
+void VmmContract::wait_until_filled() {
+  ASSERT_TRUE(eventually([this] { return source_->ask("status")["filled"]; }));
+}
+
+TEST_P(VmmContract, RunsChecksItselfAndStops) {
+  start_source("mixed:20M");
+  if (!source_) return;
+  wait_until_filled();
+  const json check = source_->ask("check");
+  EXPECT_TRUE(check["ok"]) << check;
+  const json status = source_->ask("status");
+  EXPECT_EQ(status["state"], "running");
+  EXPECT_EQ(status["tracker"], GetParam().tracker);
+  const std::string shim_socket = source_->shim_socket();
+  EXPECT_EQ(source_->stop(), 0);
+  EXPECT_NE(::access(shim_socket.c_str(), F_OK), 0);
+}
+
+TEST_P(VmmContract, LiveMoveLosesNothing) {
+  start_source("mixed:max");
+  if (!source_) return;
+  start_target();
+  ASSERT_TRUE(target_);
+  wait_until_filled();
+  const auto from = connect(*source_);
+  const auto to = connect(*target_);
+  ASSERT_TRUE(from && to);
+  EXPECT_EQ(from->spec().tracker, GetParam().tracker);
+  const Status fits = to->check_features(from->spec().features);
+  ASSERT_TRUE(fits) << fits.error().message;
+
+  MiniMover mover(*from, *to);
+  const Status started = from->dirty_log().start();
+  ASSERT_TRUE(started) << started.error().message;
+  Version version = 1;
+  for (int round = 0; round < 3; ++round) {
+    mover.copy_owed(version);
+    const auto collected = from->dirty_log().collect();
+    ASSERT_TRUE(collected) << collected.error().message;
+    version = *collected;
+  }
+  ASSERT_TRUE(from->pause());
+  const auto last = from->dirty_log().collect();
+  ASSERT_TRUE(last);
+  mover.copy_owed(*last);
+  const auto state = from->save_state();
+  ASSERT_TRUE(state) << state.error().message;
+  const Status loaded = to->load_state(*state);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_TRUE(from->commit());
+  const uint64_t steps_before = steps_of(source_->ask("status"));
+  ASSERT_TRUE(to->resume());
+
+  const json check = target_->ask("check");
+  EXPECT_TRUE(check["ok"]) << check;
+  const json status = target_->ask("status");
+  EXPECT_EQ(status["state"], "running");
+  EXPECT_GT(steps_of(status), steps_before);
+  EXPECT_GT(status["blackout_ns"], 0);
+  EXPECT_EQ(steps_of(source_->ask("status")), steps_before);
+  // It goes on: another check of what it has written since.
+  EXPECT_TRUE(target_->ask("check")["ok"]);
+}
+
+// The contract's own guard: a mover that forgets one round's dirty blocks is
+// found out by the guest.
+TEST_P(VmmContract, AMoveThatForgetsARoundIsFound) {
+  start_source("uniform:max");
+  if (!source_) return;
+  start_target();
+  ASSERT_TRUE(target_);
+  wait_until_filled();
+  const auto from = connect(*source_);
+  const auto to = connect(*target_);
+  ASSERT_TRUE(from && to);
+  MiniMover mover(*from, *to);
+  ASSERT_TRUE(from->dirty_log().start());
+  mover.copy_owed(1);
+  const uint64_t steps = steps_of(source_->ask("status"));
+  ASSERT_TRUE(eventually(
+      [&] { return steps_of(source_->ask("status")) > steps + 100; }));
+  ASSERT_TRUE(from->pause());
+  const auto state = from->save_state();
+  ASSERT_TRUE(state);
+  ASSERT_TRUE(to->load_state(*state));
+  ASSERT_TRUE(to->resume());
+  EXPECT_FALSE(target_->ask("check")["ok"]);
+}
+
+TEST_P(VmmContract, PausedGuestMakesNoStepAndRunsOnWhenTheMoverGoes) {
+  start_source("uniform:20M");
+  if (!source_) return;
+  auto guest = connect(*source_);
+  ASSERT_NE(guest, nullptr);
+  ASSERT_TRUE(guest->dirty_log().start());
+  ASSERT_TRUE(guest->pause());
+  const uint64_t steps = steps_of(source_->ask("status"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(steps_of(source_->ask("status")), steps);
+  guest.reset();
+  EXPECT_TRUE(eventually(
+      [&] { return steps_of(source_->ask("status")) > steps + 10; }));
+  EXPECT_EQ(source_->ask("status")["state"], "running");
+}
+
+TEST_P(VmmContract, PausedAgainAndAgainKeepsItsState) {
+  start_source("mixed:max");
+  if (!source_) return;
+  wait_until_filled();
+  const auto guest = connect(*source_);
+  ASSERT_NE(guest, nullptr);
+  for (int time = 0; time < 200; ++time) {
+    ASSERT_TRUE(guest->pause());
+    ASSERT_TRUE(guest->resume());
+  }
+  const json check = source_->ask("check");
+  EXPECT_TRUE(check["ok"]) << check;
+}
+
+TEST_P(VmmContract, DyingGuestIsTold) {
+  start_source("idle");
+  if (!source_) return;
+  const auto guest = connect(*source_);
+  ASSERT_NE(guest, nullptr);
+  source_->ask("kill-guest");
+  ASSERT_TRUE(eventually([&] { return guest->died().has_value(); }));
+  EXPECT_EQ(guest->died()->code, ErrorCode::kGuestDied);
+  EXPECT_THAT(guest->died()->message, HasSubstr("vCPU 0"));
+  EXPECT_EQ(source_->ask("status")["state"], "died");
+  EXPECT_FALSE(guest->pause());
+  EXPECT_EQ(source_->stop(), 0);
+}
+
+TEST_P(VmmContract, ShellTakesNoRubbishAndRunsNothingByItself) {
+  start_target();
+  if (!target_) return;
+  const auto guest = connect(*target_);
+  ASSERT_NE(guest, nullptr);
+  EXPECT_FALSE(guest->resume());
+  const std::vector<std::byte> rubbish(4096, std::byte{0xa5});
+  const Status loaded = guest->load_state(rubbish);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, ErrorCode::kPeerBroken);
+  EXPECT_FALSE(guest->resume());
+  EXPECT_EQ(target_->ask("status")["state"], "incoming");
+  EXPECT_EQ(target_->stop(), 0);
+}
+
+TEST_P(VmmContract, StateOfAnotherShapeIsRefused) {
+  start_source("idle");
+  if (!source_) return;
+  start_target();
+  ASSERT_TRUE(target_);
+  const auto from = connect(*source_);
+  const auto to = connect(*target_);
+  ASSERT_TRUE(from && to);
+  ASSERT_TRUE(from->pause());
+  auto state = from->save_state();
+  ASSERT_TRUE(state);
+  // Any byte of it: the sum over all is wrong.
+  (*state)[state->size() / 2] ^= std::byte{1};
+  EXPECT_FALSE(to->load_state(*state));
+  state->resize(state->size() - 1);
+  EXPECT_FALSE(to->load_state(*state));
+  EXPECT_FALSE(to->check_features(std::vector<std::byte>(7)));
+}
+
+}  // namespace causeway
