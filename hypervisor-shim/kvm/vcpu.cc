@@ -138,14 +138,19 @@ void Vcpu::loop() {
   this_run = nullptr;
 }
 
+// A pause may follow a resume before this thread has woken up: then it has
+// parked again without having run.
 bool Vcpu::wait_until_wanted() {
   std::unique_lock lock(mutex_);
-  parked_ = dead_ || wanted_ != Wanted::kRun;
-  changed_.notify_all();
-  changed_.wait(lock, [this] {
-    return wanted_ == Wanted::kEnd || (wanted_ == Wanted::kRun && !dead_);
-  });
-  return wanted_ != Wanted::kEnd;
+  for (;;) {
+    if (wanted_ == Wanted::kEnd) return false;
+    if (wanted_ == Wanted::kRun && !dead_) return true;
+    if (!parked_) {
+      parked_ = true;
+      changed_.notify_all();
+    }
+    changed_.wait(lock);
+  }
 }
 
 Vcpu::Outcome Vcpu::run_once() {
