@@ -7,8 +7,7 @@ namespace {
 INSTANTIATE_TEST_SUITE_P(
     Kvm, VmmContract,
     testing::Values(
-        VmmUnderTest{
-            "causeway-vmm-kvm", "kvm-bitmap", {"--tracker", "bitmap"}},
+        VmmUnderTest{"causeway-vmm-kvm", "kvm-bitmap", {"--tracker", "bitmap"}},
         VmmUnderTest{"causeway-vmm-kvm", "kvm-ring", {"--tracker", "ring"}}),
     [](const auto& tested) { return tested.param.tracker.substr(4); });
 
