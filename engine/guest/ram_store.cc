@@ -8,18 +8,6 @@
 #include "engine/guest/extents.h"
 
 namespace causeway {
-namespace {
-
-// Faults the pages in with one call: a fault a page costs more than the copy
-// of the page where page tables are shadowed. Only for ranges that hold data:
-// a populated hole would be allocated. Failure is harmless (EFAULT, old
-// kernel): the pages then fault one by one.
-void populate(std::byte* at, size_t bytes, int advice) {
-  [[maybe_unused]] const int rc = ::madvise(at, bytes, advice);
-}
-
-}  // namespace
-
 Result<std::unique_ptr<RamStore>> RamStore::open(const RegionInfo& info,
                                                  int fd) {
   CAUSEWAY_ASSIGN(UniqueFd own, adopt_region_fd(info, fd));
@@ -35,13 +23,24 @@ Result<std::unique_ptr<RamStore>> RamStore::open(const RegionInfo& info,
 
 RamStore::~RamStore() { ::munmap(base_, info_.bytes); }
 
+// Faults the blocks in with one call: a fault a page costs more than the copy
+// of the page where page tables are shadowed. Only for ranges that hold data or
+// will: a populated hole is allocated. Failure (EFAULT, an old kernel) is
+// harmless, the pages then fault one by one.
+std::byte* RamStore::populate(uint64_t first, uint64_t count, int advice) {
+  CAUSEWAY_ASSERT(first <= info_.blocks() && count <= info_.blocks() - first);
+  std::byte* at = base_ + first * kBlockBytes;
+  if (present_.view().count(first, count) == count) return at;
+  [[maybe_unused]] const int rc = ::madvise(at, count * kBlockBytes, advice);
+  present_.view().set_range(first, count);
+  return at;
+}
+
 Result<std::span<const std::byte>> RamStore::read(uint64_t first,
                                                   uint64_t count,
                                                   std::span<std::byte>) {
-  CAUSEWAY_ASSERT(first <= info_.blocks() && count <= info_.blocks() - first);
-  std::byte* at = base_ + first * kBlockBytes;
-  populate(at, count * kBlockBytes, MADV_POPULATE_READ);
-  return std::span<const std::byte>(at, count * kBlockBytes);
+  return std::span<const std::byte>(populate(first, count, MADV_POPULATE_READ),
+                                    count * kBlockBytes);
 }
 
 Result<BitRun> RamStore::next_data(uint64_t from, uint64_t end) {
@@ -49,10 +48,7 @@ Result<BitRun> RamStore::next_data(uint64_t from, uint64_t end) {
 }
 
 std::span<std::byte> RamStore::in_place(uint64_t first, uint64_t count) {
-  CAUSEWAY_ASSERT(first <= info_.blocks() && count <= info_.blocks() - first);
-  std::byte* at = base_ + first * kBlockBytes;
-  populate(at, count * kBlockBytes, MADV_POPULATE_WRITE);
-  return {at, count * kBlockBytes};
+  return {populate(first, count, MADV_POPULATE_WRITE), count * kBlockBytes};
 }
 
 Status RamStore::write(uint64_t first, std::span<const std::byte> bytes) {

@@ -26,11 +26,13 @@ class RamStore final : public BlockStore {
 
  private:
   RamStore(const RegionInfo& info, UniqueFd fd, std::byte* base)
-      : info_(info), fd_(std::move(fd)), base_(base) {}
+      : info_(info), fd_(std::move(fd)), base_(base), present_(info.blocks()) {}
+  std::byte* populate(uint64_t first, uint64_t count, int advice);
 
   RegionInfo info_;
   UniqueFd fd_;
   std::byte* base_;
+  Bitmap present_;  // blocks that this mapping has faulted in
 };
 
 }  // namespace causeway

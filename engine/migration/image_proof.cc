@@ -27,8 +27,8 @@ Result<bool> ImageProof::step() {
   for (int piece = 0; piece < kPiecesAStep; ++piece) {
     if (region_ == image_.regions()) return true;
     const uint64_t blocks = image_.info(region_).blocks();
-    CAUSEWAY_ASSIGN(const BitRun data,
-                    image_.store(region_).next_data(next_block_, blocks));
+    if (!data_) data_.emplace(image_.store(region_));
+    CAUSEWAY_ASSIGN(const BitRun data, data_->next(next_block_, blocks));
     CAUSEWAY_TRY(check_hole(region_, next_block_,
                             data.count == 0 ? blocks : data.first));
     const uint64_t count = std::min(data.count, kPieceBlocks);
@@ -36,6 +36,7 @@ Result<bool> ImageProof::step() {
     next_block_ = count == 0 ? blocks : data.first + count;
     if (next_block_ == blocks) {
       ++region_;
+      data_.reset();
       next_block_ = 0;
     }
   }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/guest/data_cursor.h"
 #include "engine/migration/image.h"
 
 namespace causeway {
@@ -28,6 +30,7 @@ class ImageProof {
   GuestImage& image_;
   std::vector<std::byte> scratch_;
   RegionId region_ = 0;
+  std::optional<DataCursor> data_;  // of that region
   uint64_t next_block_ = 0;
   uint64_t checked_blocks_ = 0;
 };

@@ -51,6 +51,7 @@ Status Round::open_window() {
   const auto run = owed.next_run(window_.end(), owed.size(), 1);
   if (!run) {
     ++at_;
+    data_.reset();
     window_ = {};
     next_block_ = 0;
     return {};
@@ -64,9 +65,9 @@ Status Round::open_window() {
   }
   if (!plan_.skip_holes) return {};
   // After rearm(): a hole that is filled from now on is reported.
+  if (!data_) data_.emplace(image_.store(region));
   for (uint64_t block = first; block < end;) {
-    CAUSEWAY_ASSIGN(const BitRun data,
-                    image_.store(region).next_data(block, end));
+    CAUSEWAY_ASSIGN(const BitRun data, data_->next(block, end));
     const uint64_t hole_end = data.count == 0 ? end : data.first;
     owed.clear_range(block, hole_end - block);
     block = data.count == 0 ? end : data.end();

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "engine/guest/data_cursor.h"
 #include "engine/guest/dirty_log.h"
 #include "engine/migration/image.h"
 #include "engine/migration/sender.h"
@@ -43,10 +45,11 @@ class Round {
   RoundPlan plan_;
   GuestImage& image_;
   std::span<const std::unique_ptr<Sender>> senders_;
-  std::vector<RegionId> order_;  // disks first: RAM stays hot
-  size_t at_ = 0;                // into order_
-  BitRun window_;                // re-armed, [first, end) of the region
-  uint64_t next_block_ = 0;      // within the window
+  std::vector<RegionId> order_;     // disks first: RAM stays hot
+  size_t at_ = 0;                   // into order_
+  std::optional<DataCursor> data_;  // of that region
+  BitRun window_;                   // re-armed, [first, end) of the region
+  uint64_t next_block_ = 0;         // within the window
   size_t next_sender_ = 0;
   size_t fences_given_ = 0;
 };
