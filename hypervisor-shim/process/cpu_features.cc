@@ -11,7 +11,11 @@ namespace causeway::process {
 namespace {
 
 constexpr size_t kVendorBytes = 12;
+
+// Bits of XCR0.
 constexpr uint64_t kAvxSet = 1u << 2;
+constexpr uint64_t kAvx512Sets = 7u << 5;
+constexpr uint64_t kPkuSet = 1u << 9;
 
 // The register sets of XCR0 by bit (Intel SDM volume 1, 13.1).
 constexpr const char* kSetNames[] = {"x87",
@@ -86,6 +90,25 @@ Status compare_features(std::span<const std::byte> needed,
                       bytes, layout.bytes);
   }
   return {};
+}
+
+Result<XsaveLayout> hide_features(XsaveLayout layout,
+                                  const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (name == "avx") {
+      layout.features &= ~(kAvxSet | kAvx512Sets);
+    } else if (name == "avx512f") {
+      layout.features &= ~kAvx512Sets;
+    } else if (name == "pku") {
+      layout.features &= ~kPkuSet;
+    } else {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "--cpu-mask {}: a process guest can be denied avx, "
+                        "avx512f and pku",
+                        name);
+    }
+  }
+  return layout;
 }
 
 bool saves_avx(const XsaveLayout& layout) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -19,6 +20,11 @@ std::vector<std::byte> list_features(const XsaveLayout& layout);
 // `needed` are hostile bytes. kIncompatible names what this host lacks.
 Status compare_features(std::span<const std::byte> needed,
                         const XsaveLayout& layout);
+
+// `layout` without the register sets of the named CPU features (names as in
+// /proc/cpuinfo: avx, avx512f, pku). kInvalidArgument: another name.
+Result<XsaveLayout> hide_features(XsaveLayout layout,
+                                  const std::vector<std::string>& names);
 
 // The guest may use YMM registers.
 bool saves_avx(const XsaveLayout& layout);

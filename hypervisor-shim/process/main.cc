@@ -9,13 +9,6 @@ int main(int argc, char** argv) {
   kind.description =
       "A lab guest as a plain process, for hosts without /dev/kvm. Its RAM, "
       "vCPU state and disk migrate as those of a virtual machine do.";
-  kind.make_machine =
-      [](const lab::GuestOptions& options, const lab::GuestMemory& memory,
-         lab::PortCalls& ports,
-         lab::MachineEvents& events) -> Result<std::unique_ptr<lab::Machine>> {
-    CAUSEWAY_ASSIGN(auto machine, process::ProcessMachine::create(
-                                      memory, options.vcpus, ports, events));
-    return std::unique_ptr<lab::Machine>(std::move(machine));
-  };
+  kind.make_machine = process::ProcessMachine::create;
   return lab::run_vmm(kind, argc, argv);
 }

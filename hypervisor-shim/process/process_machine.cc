@@ -15,23 +15,25 @@ constexpr std::chrono::microseconds kLastStepMax{2000};
 
 }  // namespace
 
-Result<std::unique_ptr<ProcessMachine>> ProcessMachine::create(
-    const lab::GuestMemory& memory, uint32_t vcpus, lab::PortCalls& ports,
-    lab::MachineEvents& events) {
+Result<std::unique_ptr<lab::Machine>> ProcessMachine::create(
+    const lab::GuestOptions& options, const lab::GuestMemory& memory,
+    lab::PortCalls& ports, lab::MachineEvents& events) {
+  CAUSEWAY_ASSERT(options.vcpus > 0);
   CAUSEWAY_ASSIGN(MappedWindow window, MappedWindow::create(memory));
   CAUSEWAY_ASSIGN(WriteProtectTracker tracker,
                   WriteProtectTracker::create(window.span()));
   std::unique_ptr<ProcessMachine> machine(
       new ProcessMachine(memory, std::move(window), std::move(tracker), ports));
-  CAUSEWAY_ASSERT(vcpus > 0);
-  for (uint32_t i = 0; i < vcpus; ++i) {
+  for (uint32_t i = 0; i < options.vcpus; ++i) {
     CAUSEWAY_ASSIGN(
         auto vcpu, VcpuThread::create(
                        {i, machine->window(), memory.data(), &ports, &events}));
     machine->vcpus_.push_back(std::move(vcpu));
   }
   machine->layout_ = machine->vcpus_.front()->layout();
-  return machine;
+  CAUSEWAY_ASSIGN(machine->offered_,
+                  hide_features(machine->layout_, options.cpu_mask));
+  return std::unique_ptr<lab::Machine>(std::move(machine));
 }
 
 ProcessMachine::ProcessMachine(const lab::GuestMemory& memory,
@@ -48,7 +50,7 @@ GuestWindow ProcessMachine::window() const {
   return {GUEST_VIRTUAL_BASE, memory_.bytes()};
 }
 
-bool ProcessMachine::has_avx() const { return saves_avx(layout_); }
+bool ProcessMachine::has_avx() const { return saves_avx(offered_); }
 
 Status ProcessMachine::start(bool running) {
   if (!running) return {};
@@ -112,11 +114,11 @@ Status ProcessMachine::load(lab::StateReader& in) {
 }
 
 std::vector<std::byte> ProcessMachine::features() {
-  return list_features(layout_);
+  return list_features(offered_);
 }
 
 Status ProcessMachine::check_features(std::span<const std::byte> needed) {
-  return compare_features(needed, layout_);
+  return compare_features(needed, offered_);
 }
 
 Status ProcessMachine::dirty_start() { return tracker_.start(); }

@@ -10,6 +10,7 @@
 #include "engine/base/result.h"
 #include "hypervisor-shim/lab/guest_memory.h"
 #include "hypervisor-shim/lab/machine.h"
+#include "hypervisor-shim/lab/options.h"
 #include "hypervisor-shim/process/mapped_window.h"
 #include "hypervisor-shim/process/vcpu_thread.h"
 #include "hypervisor-shim/process/write_protect_tracker.h"
@@ -18,11 +19,11 @@ namespace causeway::process {
 
 class ProcessMachine : public lab::Machine {
  public:
-  // One at a time in a process; all arguments outlive it. kIncompatible: the
-  // kernel lacks what the tracker needs.
-  static Result<std::unique_ptr<ProcessMachine>> create(
-      const lab::GuestMemory& memory, uint32_t vcpus, lab::PortCalls& ports,
-      lab::MachineEvents& events);
+  // One at a time in a process; memory, ports and events outlive it.
+  // kIncompatible: the kernel lacks what the tracker needs.
+  static Result<std::unique_ptr<lab::Machine>> create(
+      const lab::GuestOptions& options, const lab::GuestMemory& memory,
+      lab::PortCalls& ports, lab::MachineEvents& events);
   ~ProcessMachine() override;
 
   const char* hypervisor() const override { return "process"; }
@@ -55,7 +56,8 @@ class ProcessMachine : public lab::Machine {
   WriteProtectTracker tracker_;
   lab::PortCalls& ports_;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
-  XsaveLayout layout_;
+  XsaveLayout layout_;      // of the host
+  XsaveLayout offered_;     // to guests: less what --cpu-mask names
   bool has_state_ = false;  // an entry or a loaded state: can run
   bool running_ = false;
 };

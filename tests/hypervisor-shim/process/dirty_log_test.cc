@@ -8,9 +8,9 @@ namespace {
 Result<std::unique_ptr<lab::Machine>> make_machine(
     const lab::GuestMemory& memory, uint32_t vcpus, lab::PortCalls& ports,
     lab::MachineEvents& events) {
-  CAUSEWAY_ASSIGN(auto machine, process::ProcessMachine::create(memory, vcpus,
-                                                                ports, events));
-  return std::unique_ptr<lab::Machine>(std::move(machine));
+  lab::GuestOptions options;
+  options.vcpus = vcpus;
+  return process::ProcessMachine::create(options, memory, ports, events);
 }
 
 INSTANTIATE_TEST_SUITE_P(Process, DirtyLogContract,

@@ -126,6 +126,17 @@ TEST(CpuFeaturesTest, MissingRegisterSetsAreNamed) {
   EXPECT_THAT(compared.error().message, HasSubstr("AVX-512 ZMM16-31"));
 }
 
+TEST(CpuFeaturesTest, HiddenFeaturesAreMissing) {
+  const auto hidden = hide_features(kLayout, {"avx"});
+  ASSERT_TRUE(hidden);
+  EXPECT_TRUE(saves_avx(kLayout));
+  EXPECT_FALSE(saves_avx(*hidden));
+  EXPECT_THAT(compare_features(list_features(kLayout), *hidden).error().message,
+              HasSubstr("register sets AVX"));
+  EXPECT_EQ(hide_features(kLayout, {"sse9"}).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
 TEST(CpuFeaturesTest, AnotherLayoutOrVendorIsIncompatible) {
   const auto needed = list_features({0x3, 576, 0xffff});
   EXPECT_THAT(compare_features(needed, kLayout).error().message,
