@@ -51,7 +51,7 @@ Result<AgentAddress> parse_agent_address(std::string_view text) {
       host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (brackets) host = host.substr(1, host.size() - 2);
   if (host.empty() || host.size() > kHostBytesMax ||
-      (!brackets && host.find(':') != std::string_view::npos)) {
+      host.find_first_of(brackets ? "[]" : "[]:") != std::string_view::npos) {
     return malformed(text, "the host is not clear");
   }
   const auto [end, error] =

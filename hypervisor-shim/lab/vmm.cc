@@ -188,6 +188,9 @@ Status Vmm::resume() {
   clock_.resume();
   {
     std::lock_guard state_lock(state_mutex_);
+    if (state_ == State::kIncoming) {
+      arrived_steps_ = control_->counters().steps;
+    }
     state_ = State::kRunning;
   }
   if (devices_.disk() != nullptr) devices_.disk()->resume();
@@ -289,6 +292,7 @@ json Vmm::status() const {
   reply["regions"] = regions;
   std::lock_guard lock(state_mutex_);
   if (state_ == State::kDied) reply["why"] = died_why_;
+  if (!arrived_steps_.empty()) reply["arrived_steps"] = arrived_steps_;
   return reply;
 }
 

@@ -91,6 +91,7 @@ class Vmm : private DeviceWrites, private MachineEvents {
   mutable std::mutex state_mutex_;
   State state_ = State::kIncoming;
   std::string died_why_;
+  std::vector<uint64_t> arrived_steps_;  // of each vCPU, when it came here
 
   // Of the monitor's thread.
   std::optional<uint32_t> check_sequence_;

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 
+#include <numeric>
 #include <utility>
 
 #include "tools/agent/guest_json.h"
@@ -11,21 +12,6 @@
 #include "tools/agent/new_guest.h"
 
 namespace causeway {
-
-namespace {
-
-// The monitor counts each vCPU's.
-uint64_t sum_of_steps(const nlohmann::json& monitor) {
-  uint64_t sum = 0;
-  const auto steps = monitor.find("steps");
-  if (steps == monitor.end()) return 0;
-  for (const auto& count : *steps) {
-    if (count.is_number_unsigned()) sum += count.get<uint64_t>();
-  }
-  return sum;
-}
-
-}  // namespace
 
 // Keeps an arrival in the map while a call looks at it.
 class Agent::ArrivalUse {
@@ -201,7 +187,8 @@ control::GuestStatus Agent::status_of(const GuestView& view) const {
     status.set_why(text_member(*monitor, "why"));
   }
   status.set_filled(flag_member(*monitor, "filled"));
-  status.set_steps(sum_of_steps(*monitor));
+  const auto steps = counts_member(*monitor, "steps");
+  status.set_steps(std::accumulate(steps.begin(), steps.end(), uint64_t{0}));
   status.set_blackout_ms(number_member(*monitor, "blackout_ns") / 1e6);
   status.set_monitor_json(monitor->dump());
   return status;

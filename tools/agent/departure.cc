@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include <algorithm>
+
 #include "engine/base/limits.h"
 #include "engine/control/agent_address.h"
 #include "hypervisor-shim/client/shim_guest.h"
@@ -278,10 +280,28 @@ nlohmann::json Departure::complete_report(nlohmann::json report) {
   }
   const control::GuestStatus& guest = outcome->guest();
   const auto monitor = parse_object(guest.monitor_json());
-  report["guest_steps_lost"] = count_member(monitor, "steps_lost");
+  if (const auto lost = steps_lost(monitor)) report["guest_steps_lost"] = *lost;
   report["guest_blackout_ms"] = guest.blackout_ms();
-  report["target"] = parse_object(outcome->target_json());
+  const auto target = parse_object(outcome->target_json());
+  if (!target.empty()) report["target"] = target;
   return report;
+}
+
+// The frozen guest's step counters against those that the target began with.
+// Nothing when one of the two does not say.
+std::optional<uint64_t> Departure::steps_lost(
+    const nlohmann::json& target) const {
+  const auto paths = host_->store.paths(claim_.name());
+  const auto here = monitor_status(paths.monitor_socket);
+  if (!here) return std::nullopt;
+  const auto last = counts_member(*here, "steps");
+  const auto first = counts_member(target, "arrived_steps");
+  if (last.empty() || first.size() != last.size()) return std::nullopt;
+  uint64_t lost = 0;
+  for (size_t i = 0; i < last.size(); ++i) {
+    lost += last[i] - std::min(last[i], first[i]);
+  }
+  return lost;
 }
 
 void Departure::remove_guest() {

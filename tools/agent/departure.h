@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "engine/base/result.h"
@@ -48,6 +49,7 @@ class Departure {
   void emit(const MigrationEventSink& sink,
             const control::MigrationEvent& event);
   nlohmann::json complete_report(nlohmann::json report);
+  std::optional<uint64_t> steps_lost(const nlohmann::json& target) const;
   void remove_guest();
 
   Host* host_;

@@ -76,6 +76,17 @@ uint64_t count_member(const nlohmann::json& object, const char* key) {
   return found->get<uint64_t>();
 }
 
+std::vector<uint64_t> counts_member(const nlohmann::json& object,
+                                    const char* key) {
+  std::vector<uint64_t> counts;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array()) return counts;
+  for (const auto& count : *found) {
+    if (count.is_number_unsigned()) counts.push_back(count.get<uint64_t>());
+  }
+  return counts;
+}
+
 bool flag_member(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_boolean() && found->get<bool>();

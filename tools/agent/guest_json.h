@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "engine/control/control.pb.h"
 
@@ -27,6 +28,8 @@ std::string text_member(const nlohmann::json& object, const char* key,
 double number_member(const nlohmann::json& object, const char* key,
                      double fallback = 0);
 uint64_t count_member(const nlohmann::json& object, const char* key);
+std::vector<uint64_t> counts_member(const nlohmann::json& object,
+                                    const char* key);
 bool flag_member(const nlohmann::json& object, const char* key);
 
 }  // namespace causeway

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "engine/guest/data_cursor.h"
+
 namespace causeway {
 namespace {
 
@@ -15,9 +17,9 @@ Result<std::optional<unsigned>> node_of_guest(const Topology& topology,
     const RegionInfo& region = image.info(id);
     if (region.kind != RegionKind::kRam) continue;
     const uint64_t stride = region.blocks() / kSamplePages + 1;
+    DataCursor cursor(image.store(id));
     for (uint64_t at = 0; at < region.blocks(); at += stride) {
-      CAUSEWAY_ASSIGN(const BitRun data,
-                      image.store(id).next_data(at, region.blocks()));
+      CAUSEWAY_ASSIGN(const BitRun data, cursor.next(at, region.blocks()));
       if (data.count == 0) break;
       CAUSEWAY_ASSIGN(const auto page, image.store(id).read(data.first, 1, {}));
       pages.push_back(page.data());
