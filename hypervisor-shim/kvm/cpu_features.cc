@@ -147,6 +147,7 @@ constexpr NamedBit kNamedBits[] = {
 
 // State components in XCR0. AMX needs a permission that this VMM does not ask
 // for; MPX is gone.
+constexpr uint64_t kXcr0X87 = 0x1;  // as it is after a reset
 constexpr uint64_t kXcr0X87Sse = 0x3;
 constexpr uint64_t kXcr0Avx = 0x4;
 constexpr uint64_t kXcr0Avx512 = 0xe0;
@@ -272,16 +273,18 @@ void CpuFeatures::hide_unusable() {
   leaf13->edx = 0;
 }
 
-bool CpuFeatures::has_avx() const {
+bool CpuFeatures::has_xsave() const {
   const auto* const leaf1 = find(1, 0);
-  const auto* const leaf13 = find(0xd, 0);
-  return leaf1 != nullptr && (leaf1->ecx & (1u << 28)) && leaf13 != nullptr &&
-         (leaf13->eax & kXcr0Avx);
+  return leaf1 != nullptr && (leaf1->ecx & (1u << 26)) && find(0xd, 0);
+}
+
+bool CpuFeatures::has_avx() const {
+  return has_xsave() && (find(1, 0)->ecx & (1u << 28)) &&
+         (find(0xd, 0)->eax & kXcr0Avx);
 }
 
 uint64_t CpuFeatures::xcr0() const {
-  const auto* const leaf13 = find(0xd, 0);
-  return leaf13 == nullptr ? kXcr0X87Sse : leaf13->eax;
+  return has_xsave() ? find(0xd, 0)->eax : kXcr0X87;
 }
 
 Status CpuFeatures::check_covers(const CpuFeatures& needed) const {

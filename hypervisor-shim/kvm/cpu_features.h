@@ -38,6 +38,7 @@ class CpuFeatures {
  private:
   kvm_cpuid_entry2* find(uint32_t function, uint32_t index);
   const kvm_cpuid_entry2* find(uint32_t function, uint32_t index) const;
+  bool has_xsave() const;
   Status hide(const std::string& name);
   void hide_unusable();
 
