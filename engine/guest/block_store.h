@@ -35,7 +35,7 @@ class BlockStore {
   virtual Result<BitRun> next_data(uint64_t from, uint64_t end) = 0;
 
   // Where bytes for [first, first + count) may be stored directly; empty if
-  // only write() will do.
+  // write() is the only or the better way.
   virtual std::span<std::byte> in_place(uint64_t first, uint64_t count) = 0;
 
   virtual Status write(uint64_t first, std::span<const std::byte> bytes) = 0;
