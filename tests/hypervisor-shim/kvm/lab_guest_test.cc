@@ -124,6 +124,38 @@ TEST_F(LabGuest, RefusesAFlipThatItCouldNotFind) {
   EXPECT_FALSE(call({{"command", "dance"}}));
 }
 
+TEST_F(LabGuest, AReadErrorOfTheDiskIsReported) {
+  start({});
+  if (IsSkipped()) return;
+  ASSERT_EQ(::truncate(vmm_->disk_path().c_str(), kDiskBytes / 2), 0);
+  const json check = vmm_->ask("check");
+  EXPECT_EQ(check["ok"], false);
+  EXPECT_EQ(check["first_error"]["region"], "disk0");
+  EXPECT_EQ(check["first_error"]["block"], kDiskBytes / 2 / 4096);
+  EXPECT_EQ(check["first_error"]["what"], "the disk failed to read it");
+  const json status = vmm_->ask("status");
+  EXPECT_EQ(status["state"], "running");
+  EXPECT_EQ(status["disk_errors"], kDiskBytes / 2 / (64 << 10));
+  EXPECT_THAT(status["disk_error"].get<std::string>(),
+              HasSubstr("failed to read 16 blocks"));
+}
+
+TEST_F(LabGuest, RunsOnHugePages) {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string word;
+  uint64_t free = 0;
+  while (meminfo >> word && word != "HugePages_Free:") {
+  }
+  meminfo >> free;
+  if (free < 8) {
+    GTEST_SKIP() << free << " free huge pages, 8 are needed: "
+                 << "echo 8 > /proc/sys/vm/nr_hugepages";
+  }
+  start({"--page-size", "2M", "--workload", "uniform:max"});
+  if (IsSkipped()) return;
+  EXPECT_EQ(vmm_->ask("check")["ok"], true);
+}
+
 TEST_F(LabGuest, UnusedMemoryAndDiskStayHoles) {
   memory_ = "64M";
   start({"--used", "0.1"});
