@@ -1,0 +1,97 @@
+// The data path of tcp allocates nothing once it is open (design, rule 4).
+// A binary of its own: it replaces operator new.
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "engine/base/limits.h"
+#include "engine/path/tcp/tcp_connector.h"
+#include "engine/path/tcp/tcp_listener.h"
+
+namespace {
+std::atomic<uint64_t> allocations{0};
+}  // namespace
+
+// Not inlined: GCC would take malloc and delete for a mismatched pair.
+[[gnu::noinline]] void* operator new(size_t bytes) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* memory = std::malloc(bytes)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+
+namespace causeway {
+namespace {
+
+class PlainSink final : public PutSink {
+ public:
+  Result<std::span<std::byte>> begin(const PutHead& head) override {
+    return std::span(place_).first(head.payload_bytes);
+  }
+  Status end(const PutHead&) override {
+    ++landed;
+    return {};
+  }
+  uint64_t landed = 0;
+
+ private:
+  std::vector<std::byte> place_ = std::vector<std::byte>(kPutBytesMax);
+};
+
+TEST(TcpAllocation, DataPathAllocatesNothingOnceOpen) {
+  const PathToken token{};
+  auto listener = TcpListener::listen("127.0.0.1:0").value();
+  std::unique_ptr<InboundPath> inbound;
+  std::thread accepting([&] {
+    inbound = listener.accept(token, 1, std::chrono::seconds(20)).value();
+  });
+  auto outbound = TcpConnector::connect(listener.address(), token, {1}).value();
+  accepting.join();
+  PlainSink sink;
+  auto receiver = inbound->accept_bulk(0, sink).value();
+  auto channel = outbound->open_bulk(0).value();
+  const std::vector<std::byte> payload(kPutBytesMax);
+  std::array<Put, 4> puts;
+  puts.fill({{PutKind::kRaw, 0, 1, 0, kPutBytesMax / kBlockBytes, kPutBytesMax},
+             payload});
+  puts[1] = {{PutKind::kZero, 0, 1, 0, 1000, 0}, {}};
+  puts[2].head.blocks = 1;
+  puts[2].head.payload_bytes = kBlockBytes;
+  puts[2].payload = std::span(payload).first(kBlockBytes);
+
+  const uint64_t before = allocations.load();
+  uint64_t posted = 0;
+  FenceId fence = 0;
+  FenceId landed = 0;
+  while (landed < 50) {
+    posted += channel->post(puts).value();
+    if (channel->post_fence(fence + 1).value()) ++fence;
+    landed = channel->poll({}).value().fence_landed;
+    const bool moved = receiver->poll({}).value();
+    WaitSet set;
+    (void)channel->wait_on(set);
+    (void)receiver->wait_on(set);
+    if (moved) continue;
+    std::array<pollfd, 2> waiting{
+        {{set.entries()[0].fd, set.entries()[0].events, 0},
+         {set.entries()[1].fd, set.entries()[1].events, 0}}};
+    ASSERT_GT(::poll(waiting.data(), waiting.size(), 20'000), 0);
+  }
+  EXPECT_EQ(allocations.load() - before, 0u);
+  EXPECT_GT(posted, 50u);
+  EXPECT_GT(sink.landed, 50u);
+}
+
+}  // namespace
+}  // namespace causeway
