@@ -24,7 +24,6 @@ constexpr int kBatchesAStep = 4;
 Instant Sender::step(Instant now) {
   wake_.drain();
   for (int i = 0; i < kBatchesAStep; ++i) {
-    const Instant ready = pacer_.ready_at();
     auto outcome = advance(now);
     if (!outcome) {
       fail(std::move(outcome).error());
@@ -33,6 +32,8 @@ Instant Sender::step(Instant now) {
     if (*outcome == Outcome::kMoved) continue;
     WaitSet unused;
     const Instant channel_wake = channel_.wait_on(unused);
+    // Asked after the fact: another sender may have spent meanwhile.
+    const Instant ready = pacer_.ready_at();
     const bool paced = *outcome == Outcome::kFull && ready > now;
     return paced ? std::min(ready, channel_wake) : channel_wake;
   }
