@@ -69,7 +69,6 @@ class Mover:
     def event(self):
         line = self.process.stdout.readline()
         check(line, "a mover ended without a word")
-        print(line.strip())
         event = json.loads(line)
         check(event["event"] != "failed", f"a mover failed: {event}")
         return event
