@@ -47,8 +47,8 @@ Result<Sender::Outcome> Sender::advance(Instant now) {
     CAUSEWAY_ASSIGN(const bool all, post_batch(now));
     return all ? Outcome::kMoved : Outcome::kFull;
   }
-  if (posted_bytes_ > counters_.wire_bytes.load(std::memory_order_relaxed) +
-                          kAheadBytesMax) {
+  if (posted_bytes_ >
+      counters_.wire_bytes.load(std::memory_order_relaxed) + kAheadBytesMax) {
     return Outcome::kFull;
   }
   if (!work_) {

@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       reinterpret_cast<const std::byte*>(data), size);
   const auto message = causeway::decode_message(bytes);
   if (!message) return 0;
-  const auto again = causeway::decode_message(
-      causeway::encode_message(*message));
+  const auto again =
+      causeway::decode_message(causeway::encode_message(*message));
   CAUSEWAY_ASSERT(again && again->index() == message->index());
   return 0;
 }
