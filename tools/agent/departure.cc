@@ -1,7 +1,9 @@
 #include "tools/agent/departure.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -156,7 +158,29 @@ Status Departure::reserve() {
                     reply.mover_address());
 }
 
+// A disk that lost its end under the guest is better refused now than found
+// in mid-move.
+Status Departure::check_disk() const {
+  const control::GuestConfig config = claim_.view().record.config;
+  if (config.disk_bytes() == 0) return {};
+  const std::string path = config.disk_path().empty()
+                               ? host_->store.paths(claim_.name()).disk
+                               : config.disk_path();
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return errno_error(errno, "opening the disk " + path);
+  const off_t end = lseek(fd.get(), 0, SEEK_END);
+  if (end < 0) return errno_error(errno, "the size of the disk " + path);
+  if (static_cast<uint64_t>(end) >= config.disk_bytes()) return {};
+  return make_error(ErrorCode::kIo,
+                    "the disk {} of guest {} has {} bytes now, not the {} "
+                    "that the guest knows; it cannot be read to its end; "
+                    "guest {} runs on at {}",
+                    path, claim_.name(), end, config.disk_bytes(),
+                    claim_.name(), host_->name);
+}
+
 Result<control::ReserveRequest> Departure::reservation() const {
+  CAUSEWAY_TRY(check_disk());
   const GuestView view = claim_.view();
   control::ReserveRequest request;
   request.set_migration(id_);
@@ -217,7 +241,11 @@ Result<nlohmann::json> Departure::follow_mover(const MigrationEventSink& sink) {
 Error Departure::failed(const nlohmann::json& body) {
   MoverFailure failure = failure_of(body);
   const std::string& name = claim_.name();
-  if (failure.guest_at == "source") {
+  if (failure.error.code == ErrorCode::kGuestDied) {
+    failure.error.message +=
+        fmt::format("; guest {} is dead at {}, nothing of it is at the target",
+                    name, host_->name);
+  } else if (failure.guest_at == "source") {
     failure.error.message +=
         fmt::format("; guest {} runs on at {}", name, host_->name);
   } else if (failure.guest_at == "target") {
@@ -252,8 +280,10 @@ void Departure::pass_on(const MoverEvent& event,
                         const MigrationEventSink& sink) {
   if (event.kind == MoverEvent::Kind::kStage) {
     const std::string stage = text_member(event.body, "stage");
-    // We have told of the reservation when it began.
-    if (stage != "reservation") emit(sink, stage_event(stage));
+    // We have told of the reservation when it began, and the end is ours.
+    if (stage != "reservation" && stage != "done") {
+      emit(sink, stage_event(stage));
+    }
   }
   if (event.kind == MoverEvent::Kind::kProgress) {
     emit(sink, progress_event(event.body));

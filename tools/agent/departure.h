@@ -40,6 +40,7 @@ class Departure {
             GuestTable::Claim claim);
 
   Status reserve();
+  Status check_disk() const;
   Result<control::ReserveRequest> reservation() const;
   Status give_spec();
   Result<nlohmann::json> follow_mover(const MigrationEventSink& sink);

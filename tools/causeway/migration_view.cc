@@ -50,6 +50,7 @@ MigrationView::MigrationView(bool quiet)
 void MigrationView::show(const control::MigrationEvent& event) {
   if (quiet_) return;
   if (event.has_progress()) {
+    if (event.progress().round() == 0) return;  // nothing to go through yet
     if (terminal_) {
       show_bar(event.progress());
     } else {

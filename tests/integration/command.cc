@@ -1,0 +1,190 @@
+#include "tests/integration/command.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <thread>
+
+namespace causeway::integration {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+UniqueFd create(const std::string& path) {
+  UniqueFd fd(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  CAUSEWAY_ASSERT(fd);
+  return fd;
+}
+
+ChildProcess start(const std::vector<std::string>& arguments,
+                   const std::string& out, const std::string& err) {
+  const UniqueFd out_fd = create(out);
+  const UniqueFd err_fd = create(err);
+  SpawnOptions options;
+  options.argv = {binary_folder() + "/causeway"};
+  options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
+  options.stdout_fd = out_fd.get();
+  options.stderr_fd = err_fd.get();
+  auto process = ChildProcess::spawn(options);
+  if (!process) {
+    fprintf(stderr, "%s\n", process.error().message.c_str());
+    abort();
+  }
+  return std::move(process).value();
+}
+
+std::string fresh_name(const TestFolder& folder) {
+  static std::atomic<int> count{0};
+  return folder.file("command-" + std::to_string(count++));
+}
+
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> pids;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+    const pid_t pid = atoi(entry.path().filename().c_str());
+    if (pid > 0) pids.push_back(pid);
+  }
+  return pids;
+}
+
+std::string proc_file(pid_t pid, const char* name) {
+  return read_file("/proc/" + std::to_string(pid) + "/" + name);
+}
+
+bool dead(const std::string& stat) {
+  const size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || stat[name_end + 2] == 'Z' ||
+         stat[name_end + 2] == 'X';
+}
+
+}  // namespace
+
+std::string binary_folder() {
+  const char* folder = getenv("CAUSEWAY_BIN");
+  if (folder == nullptr) {
+    fprintf(stderr, "set CAUSEWAY_BIN to the folder of the binaries\n");
+    abort();
+  }
+  return folder;
+}
+
+TestFolder::TestFolder() {
+  char path[] = "/tmp/causeway-it-XXXXXX";
+  CAUSEWAY_ASSERT(mkdtemp(path) != nullptr);
+  path_ = path;
+}
+
+TestFolder::~TestFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::string CommandResult::text() const {
+  return "exit code " + std::to_string(exit_code) + "\nout: " + out +
+         "\nerr: " + err;
+}
+
+RunningCommand::RunningCommand(const TestFolder& folder,
+                               const std::vector<std::string>& arguments)
+    : out_path_(fresh_name(folder)),
+      err_path_(out_path_ + ".err"),
+      process_(start(arguments, out_path_, err_path_)) {}
+
+bool RunningCommand::wait_for_output(const std::string& text) {
+  bool found = false;
+  eventually([&] {
+    found = read_file(out_path_).find(text) != std::string::npos;
+    return found || process_.wait(std::chrono::milliseconds(0)).has_value();
+  });
+  return found;
+}
+
+CommandResult RunningCommand::wait() {
+  auto status = process_.wait(kCommandTimeout);
+  if (!status) {
+    process_.kill(SIGKILL);
+    status = process_.wait();
+  }
+  CommandResult result;
+  if (status->signal == 0) result.exit_code = status->code;
+  result.out = read_file(out_path_);
+  result.err = read_file(err_path_);
+  return result;
+}
+
+CommandResult causeway(const TestFolder& folder,
+                       const std::vector<std::string>& arguments) {
+  return RunningCommand(folder, arguments).wait();
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::vector<pid_t> processes_with(const std::string& text) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_pids()) {
+    if (pid == getpid() || dead(proc_file(pid, "stat"))) continue;
+    const std::string line = proc_file(pid, "cmdline");
+    if (line.find(text) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_pids()) {
+    const std::string stat = proc_file(pid, "stat");
+    if (dead(stat)) continue;
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string state;
+    pid_t ppid = 0;
+    fields >> state >> ppid;
+    if (ppid == parent) found.push_back(pid);
+  }
+  return found;
+}
+
+std::vector<std::string> sockets_with(const std::string& text) {
+  std::vector<std::string> found;
+  std::ifstream file("/proc/net/unix");
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string path = line.substr(slash);
+    if (path.find(text) != std::string::npos) found.push_back(path);
+  }
+  return found;
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = Clock::now() + kCommandTimeout;
+  while (!condition()) {
+    if (Clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+std::string why_no_kvm() {
+  if (access("/dev/kvm", F_OK) != 0) return "this machine has no /dev/kvm";
+  if (access("/dev/kvm", R_OK | W_OK) != 0) {
+    return "no right to /dev/kvm on this machine";
+  }
+  return "";
+}
+
+}  // namespace causeway::integration

@@ -1,0 +1,220 @@
+// Whole migrations through the real binaries: command line, agents, movers,
+// VMMs. What each must hold: the guest runs at the target and verifies itself,
+// nothing of it is left at the source, the report adds up.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <cmath>
+
+#include "tests/integration/test_agent.h"
+
+namespace causeway::integration {
+namespace {
+
+using nlohmann::json;
+
+class MigrationTest : public ::testing::Test {
+ protected:
+  // Runs a guest at A, lets it fill itself, moves it to B with
+  // `migrate_arguments`, checks all, and returns the report.
+  json move(const std::vector<std::string>& guest_arguments,
+            const std::vector<std::string>& migrate_arguments) {
+    const CommandResult ran = a_.run_guest("g", guest_arguments);
+    EXPECT_EQ(ran.exit_code, 0) << ran.text();
+    EXPECT_TRUE(a_.wait_until_filled("g")) << a_.log();
+    std::vector<std::string> arguments = {
+        "migrate", "g",          "--from", a_.address(),
+        "--to",    b_.address(), "--json", report_path()};
+    arguments.insert(arguments.end(), migrate_arguments.begin(),
+                     migrate_arguments.end());
+    const CommandResult moved = causeway(folder_, arguments);
+    EXPECT_EQ(moved.exit_code, 0) << moved.text() << a_.log() << b_.log();
+    const json report = json::parse(read_file(report_path()), nullptr, false);
+    if (moved.exit_code == 0) check_arrived(report);
+    return report;
+  }
+
+  void check_arrived(const json& report) {
+    EXPECT_EQ(a_.leftovers(), "");
+    EXPECT_TRUE(a_.guests().empty());
+    EXPECT_EQ(b_.status("g").value("state", ""), "running");
+    const CommandResult checked = b_.guest("check", "g");
+    EXPECT_EQ(checked.exit_code, 0) << checked.text();
+    EXPECT_EQ(report.value("guest", ""), "g");
+    EXPECT_EQ(report.value("path", ""), "tcp");
+    EXPECT_TRUE(report.value("verified", false)) << report.dump(2);
+    EXPECT_EQ(report.value("guest_steps_lost", -1), 0) << report.dump(2);
+    double sum_ms = 0;
+    for (const auto& line : report.at("ledger")) sum_ms += line.get<double>();
+    EXPECT_NEAR(sum_ms, report.at("blackout_ms").get<double>(), 0.01);
+    uint64_t wire = 0;
+    for (const auto& round : report.at("rounds")) {
+      wire += round.at("wire_bytes").get<uint64_t>();
+    }
+    EXPECT_GT(wire, 0u);
+    EXPECT_GE(report.at("bytes").at("wire").get<uint64_t>(), wire);
+    EXPECT_GT(report.at("engine").at("rss_bytes").get<uint64_t>(), 0u);
+  }
+
+  std::string report_path() const { return folder_.file("report.json"); }
+
+  TestFolder folder_;
+  TestAgent a_{folder_, "A"};
+  TestAgent b_{folder_, "B"};
+};
+
+class KvmMigrationTest : public MigrationTest {
+ protected:
+  void SetUp() override {
+    if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
+  }
+};
+
+TEST_F(KvmMigrationTest, PreCopyBitmapOneStream) {
+  const json report = move({"--memory", "64M", "--disk", "32M", "--workload",
+                            "mixed:20M", "--content", "mixed"},
+                           {"--proof", "frozen"});
+  EXPECT_EQ(report.value("mode", ""), "pre-copy");
+  EXPECT_EQ(report.value("streams", 0), 1);
+}
+
+TEST_F(KvmMigrationTest, PreCopyRingFourStreamsTwoCpus) {
+  const json report = move({"--memory", "64M", "--disk", "32M", "--workload",
+                            "uniform:20M", "--tracker", "ring", "--vcpus", "2"},
+                           {"--streams", "4", "--proof", "strict"});
+  EXPECT_EQ(report.value("streams", 0), 4);
+}
+
+TEST_F(KvmMigrationTest, StopAndCopySendsEveryBlockOnce) {
+  const json report = move({"--memory", "64M", "--workload", "uniform:max"},
+                           {"--mode", "stop-and-copy", "--proof", "landed"});
+  EXPECT_EQ(report.value("mode", ""), "stop-and-copy");
+  ASSERT_EQ(report.at("rounds").size(), 1u);
+  EXPECT_LE(report["rounds"][0]["bytes"].get<uint64_t>(), 64ull << 20);
+}
+
+TEST_F(KvmMigrationTest, ThereAndBack) {
+  move({"--memory", "32M", "--disk", "16M", "--workload", "disk:10M"}, {});
+  const CommandResult back =
+      causeway(folder_, {"migrate", "g", "--from", b_.address(), "--to",
+                         a_.address(), "--streams", "2"});
+  EXPECT_EQ(back.exit_code, 0) << back.text();
+  EXPECT_EQ(b_.leftovers(), "");
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(KvmMigrationTest, ASparseGuestStaysSparse) {
+  const json report = move({"--memory", "512M", "--disk", "512M", "--used",
+                            "0.02", "--workload", "idle"},
+                           {});
+  // 2 % of 1 GiB, and the tables that describe all of it.
+  EXPECT_LT(report.at("bytes").at("wire").get<uint64_t>(), 64ull << 20);
+  const std::string disk = b_.state_folder() + "/guests/g/disk.raw";
+  struct stat stat = {};
+  ASSERT_EQ(::stat(disk.c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_size, 512 << 20);
+  EXPECT_LT(stat.st_blocks * 512, 64 << 20);
+}
+
+TEST_F(KvmMigrationTest, AFlippedBitIsFoundAfterTheMove) {
+  move({"--memory", "32M", "--disk", "16M", "--workload", "idle"}, {});
+  const auto regions = b_.status("g").at("monitor").at("regions");
+  for (const auto& region : regions) {
+    const uint64_t byte = region.at("checked_offset").get<uint64_t>() +
+                          region.at("checked_bytes").get<uint64_t>() / 2;
+    const CommandResult flipped =
+        causeway(folder_, {"guest", "flip-bit", "g", "--agent", b_.address(),
+                           "--region", region.at("name").get<std::string>(),
+                           "--byte", std::to_string(byte), "--bit", "3"});
+    ASSERT_EQ(flipped.exit_code, 0) << flipped.text();
+    const CommandResult found = b_.guest("check", "g");
+    EXPECT_EQ(found.exit_code, 13) << found.text();
+    EXPECT_NE(found.err.find("guest g is damaged: " +
+                             region.at("name").get<std::string>()),
+              std::string::npos)
+        << found.text();
+    // Back again, so that the next one is found by itself.
+    causeway(folder_, {"guest", "flip-bit", "g", "--agent", b_.address(),
+                       "--region", region.at("name").get<std::string>(),
+                       "--byte", std::to_string(byte), "--bit", "3"});
+    EXPECT_EQ(b_.guest("check", "g").exit_code, 0);
+  }
+}
+
+TEST_F(MigrationTest, AGuestWithoutKvm) {
+  move({"--memory", "32M", "--disk", "16M", "--workload", "mixed:10M",
+        "--hypervisor", "process"},
+       {"--streams", "2"});
+}
+
+TEST_F(KvmMigrationTest, CtrlCLeavesTheGuestWhereItIs) {
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "64M"}).exit_code, 0);
+  RunningCommand migrate(folder_, {"migrate", "g", "--from", a_.address(),
+                                   "--to", b_.address(), "--bandwidth", "4M"});
+  ASSERT_TRUE(migrate.wait_for_output("pre-copy"));
+  migrate.signal(SIGINT);
+  const CommandResult result = migrate.wait();
+  EXPECT_EQ(result.exit_code, 14) << result.text();
+  EXPECT_NE(result.err.find("cancelled"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("guest g runs on at A"), std::string::npos)
+      << result.err;
+  EXPECT_EQ(b_.leftovers(), "");
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(KvmMigrationTest, ACallerThatDiesCancels) {
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "64M"}).exit_code, 0);
+  RunningCommand migrate(folder_, {"migrate", "g", "--from", a_.address(),
+                                   "--to", b_.address(), "--bandwidth", "4M"});
+  ASSERT_TRUE(migrate.wait_for_output("pre-copy"));
+  migrate.signal(SIGKILL);
+  EXPECT_TRUE(eventually([&] {
+    return a_.status("g").value("state", "") == "running" &&
+           b_.leftovers().empty();
+  })) << b_.leftovers();
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(KvmMigrationTest, TheTargetsAgentDiesAndCleansUpWhenItIsBack) {
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "64M"}).exit_code, 0);
+  RunningCommand migrate(folder_, {"migrate", "g", "--from", a_.address(),
+                                   "--to", b_.address(), "--bandwidth", "4M"});
+  ASSERT_TRUE(migrate.wait_for_output("pre-copy"));
+  b_.stop(SIGKILL);
+  const CommandResult result = migrate.wait();
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_NE(result.err.find("guest g runs on at A"), std::string::npos)
+      << result.text();
+  b_.start();
+  EXPECT_EQ(b_.leftovers(), "");
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(KvmMigrationTest, TheSourcesAgentDiesAndFindsItsGuestAgain) {
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "64M"}).exit_code, 0);
+  RunningCommand migrate(folder_, {"migrate", "g", "--from", a_.address(),
+                                   "--to", b_.address(), "--bandwidth", "4M"});
+  ASSERT_TRUE(migrate.wait_for_output("pre-copy"));
+  a_.stop(SIGKILL);
+  const CommandResult result = migrate.wait();
+  EXPECT_EQ(result.exit_code, 12) << result.text();
+  EXPECT_TRUE(eventually([&] { return b_.leftovers().empty(); }))
+      << b_.leftovers();
+  a_.start();
+  EXPECT_EQ(a_.status("g").value("state", ""), "running") << a_.log();
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(KvmMigrationTest, GuestsOutliveTheirAgent) {
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "32M"}).exit_code, 0);
+  const int pid = a_.status("g").value("pid", 0);
+  a_.stop(SIGTERM);
+  EXPECT_NE(a_.log().find("1 guest runs on"), std::string::npos) << a_.log();
+  a_.start();
+  EXPECT_EQ(a_.status("g").value("state", ""), "running");
+  EXPECT_EQ(a_.status("g").value("pid", 0), pid);
+}
+
+}  // namespace
+}  // namespace causeway::integration

@@ -1,0 +1,134 @@
+#include "tests/integration/test_agent.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "tools/process/line_reader.h"
+
+namespace causeway::integration {
+
+namespace fs = std::filesystem;
+
+TestAgent::TestAgent(const TestFolder& folder, const std::string& name,
+                     TestAgentOptions options)
+    : folder_(folder),
+      name_(name),
+      options_(std::move(options)),
+      log_path_(folder.file(name + ".log")) {
+  if (options_.state_folder.empty()) options_.state_folder = folder.file(name);
+  start();
+}
+
+TestAgent::~TestAgent() {
+  if (!process_) start();
+  for (const std::string& name : guests()) guest("stop", name);
+  stop(SIGTERM);
+}
+
+void TestAgent::start() {
+  Pipe out = make_pipe().value();
+  const UniqueFd log(::open(log_path_.c_str(),
+                            O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  SpawnOptions spawn;
+  spawn.argv = options_.wrapper;
+  spawn.argv.insert(
+      spawn.argv.end(),
+      {binary_folder() + "/causeway", "agent", "--name", name_, "--listen",
+       "127.0.0.1:0", "--state", options_.state_folder});
+  spawn.argv.insert(spawn.argv.end(), options_.arguments.begin(),
+                    options_.arguments.end());
+  spawn.stdout_fd = out.write.get();
+  spawn.stderr_fd = log.get();
+  process_.emplace(ChildProcess::spawn(spawn).value());
+  out.write.reset();
+  LineReader reader(out.read.get(), "agent " + name_);
+  std::string line;
+  const auto event = reader.next(&line, kCommandTimeout);
+  if (!event || *event != LineReader::Event::kLine) {
+    fprintf(stderr, "agent %s did not start: %s\n", name_.c_str(),
+            this->log().c_str());
+    abort();
+  }
+  const size_t begin = line.find(' ') + 1;
+  address_ = line.substr(begin, line.find(' ', begin) - begin);
+}
+
+void TestAgent::stop(int signal) {
+  if (!process_) return;
+  process_->kill(signal);
+  if (!process_->wait(kCommandTimeout)) process_->kill(SIGKILL);
+  process_->wait();
+  process_.reset();
+}
+
+CommandResult TestAgent::run_guest(
+    const std::string& name, const std::vector<std::string>& arguments) const {
+  std::vector<std::string> all = {"guest", "run", name, "--agent", address_};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return causeway(folder_, all);
+}
+
+CommandResult TestAgent::guest(const std::string& command,
+                               const std::string& name) const {
+  return causeway(folder_, {"guest", command, name, "--agent", address_});
+}
+
+nlohmann::json TestAgent::list() const {
+  const CommandResult result =
+      causeway(folder_, {"guest", "list", "--agent", address_, "--json", "-"});
+  return nlohmann::json::parse(result.out, nullptr, false);
+}
+
+nlohmann::json TestAgent::status(const std::string& name) const {
+  const auto all = list();
+  if (!all.is_object()) return nlohmann::json::object();
+  for (const auto& guest : all["guests"]) {
+    if (guest["name"] == name) return guest;
+  }
+  return nlohmann::json::object();
+}
+
+bool TestAgent::wait_until_filled(const std::string& name) const {
+  return eventually([&] { return status(name).value("filled", false); });
+}
+
+std::vector<std::string> TestAgent::guests() const {
+  std::vector<std::string> names;
+  const auto all = list();
+  if (!all.is_object()) return names;
+  for (const auto& guest : all["guests"]) {
+    names.push_back(guest["name"].get<std::string>());
+  }
+  return names;
+}
+
+std::string TestAgent::leftovers() const {
+  std::string lines;
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(
+           options_.state_folder + "/guests", ignored)) {
+    lines += "file " + entry.path().string() + "\n";
+  }
+  for (const pid_t pid : processes_with(options_.state_folder + "/guests/")) {
+    lines += "process " + std::to_string(pid) + "\n";
+  }
+  for (const std::string& socket :
+       sockets_with(options_.state_folder + "/guests/")) {
+    lines += "socket " + socket + "\n";
+  }
+  if (!process_) return lines;
+  for (const pid_t pid : children_of(process_->pid())) {
+    lines += "child " + std::to_string(pid) + "\n";
+  }
+  // A wrapper starts the agent as itself, so that this is the agent's own.
+  const std::string fds = "/proc/" + std::to_string(process_->pid()) + "/fd";
+  for (const auto& entry : fs::directory_iterator(fds, ignored)) {
+    const std::string target = fs::read_symlink(entry.path(), ignored).string();
+    if (target.starts_with("/memfd:")) lines += "memfd " + target + "\n";
+  }
+  return lines;
+}
+
+}  // namespace causeway::integration

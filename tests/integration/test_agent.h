@@ -1,0 +1,62 @@
+// TestAgent: an agent of a test's own, with what a test asks of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/integration/command.h"
+
+namespace causeway::integration {
+
+struct TestAgentOptions {
+  std::string state_folder;            // default: in the test's folder
+  std::vector<std::string> arguments;  // more of the agent's
+  std::vector<std::string> wrapper;    // a program that starts it
+};
+
+class TestAgent {
+ public:
+  // Starts it and waits until it answers.
+  TestAgent(const TestFolder& folder, const std::string& name,
+            TestAgentOptions options = {});
+  // Stops its guests, then it.
+  ~TestAgent();
+  TestAgent(const TestAgent&) = delete;
+  TestAgent& operator=(const TestAgent&) = delete;
+
+  const std::string& address() const { return address_; }
+  const std::string& state_folder() const { return options_.state_folder; }
+  std::string log() const { return read_file(log_path_); }
+  pid_t pid() const { return process_->pid(); }
+
+  // SIGTERM, or SIGKILL; waits for the end.
+  void stop(int signal);
+  // Once more, on the same state folder and any port.
+  void start();
+
+  CommandResult run_guest(const std::string& name,
+                          const std::vector<std::string>& arguments) const;
+  CommandResult guest(const std::string& command,
+                      const std::string& name) const;
+  // Of `guest list`; {} when it is not there.
+  nlohmann::json status(const std::string& name) const;
+  bool wait_until_filled(const std::string& name) const;
+  std::vector<std::string> guests() const;
+
+  // Files and folders of guests, processes and sockets under the state
+  // folder, movers of this agent: each a line. Empty when it has nothing.
+  std::string leftovers() const;
+
+ private:
+  nlohmann::json list() const;
+
+  const TestFolder& folder_;
+  std::string name_;
+  TestAgentOptions options_;
+  std::string log_path_;
+  std::string address_;
+  std::optional<ChildProcess> process_;
+};
+
+}  // namespace causeway::integration
