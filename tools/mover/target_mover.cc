@@ -108,8 +108,9 @@ int TargetMover::run(CommandReader& commands) {
   ReportedTarget reported(*session_);
   commands.on_cancel([this] { session_->cancel(); });
   Driver driver;
-  driver.add(reported);
+  // Commands first: a cancel is then seen by the step that follows it.
   driver.add(commands);
+  driver.add(reported);
   driver.run(&reported);
   commands.on_cancel(nullptr);
   if (const auto& failure = session_->failure()) {
