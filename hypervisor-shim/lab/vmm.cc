@@ -53,11 +53,7 @@ Result<std::unique_ptr<Vmm>> Vmm::create(const VmmKind& kind,
                                    std::move(stop_requested)));
   CAUSEWAY_TRY(vmm->set_up_disk());
   CAUSEWAY_TRY(vmm->set_up_machine(kind));
-  CAUSEWAY_TRY(vmm->set_up_shim());
-  CAUSEWAY_TRY(vmm->set_up_monitor());
-  const bool running = !vmm->options_.incoming;
-  if (running) vmm->state_ = State::kRunning;
-  CAUSEWAY_TRY(vmm->machine_->start(running));
+  CAUSEWAY_TRY(vmm->start());
   return vmm;
 }
 
@@ -71,6 +67,19 @@ Vmm::~Vmm() {
   }
   monitor_.reset();
   if (shim_ != nullptr) cw_shim_destroy(shim_);
+}
+
+// A mover that connects at once waits until the guest runs.
+Status Vmm::start() {
+  std::lock_guard lock(machine_mutex_);
+  CAUSEWAY_TRY(set_up_shim());
+  CAUSEWAY_TRY(set_up_monitor());
+  const bool running = !options_.incoming;
+  if (running) {
+    std::lock_guard state_lock(state_mutex_);
+    state_ = State::kRunning;
+  }
+  return machine_->start(running);
 }
 
 Status Vmm::set_up_disk() {

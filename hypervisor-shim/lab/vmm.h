@@ -55,6 +55,7 @@ class Vmm : private DeviceWrites, private MachineEvents {
 
   Vmm(GuestOptions options, GuestMemory memory,
       std::function<void()> stop_requested);
+  Status start();
   Status set_up_disk();
   Status set_up_machine(const VmmKind& kind);
   Status set_up_shim();
