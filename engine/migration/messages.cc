@@ -29,6 +29,7 @@ void put(ByteWriter& out, const RoundEndMessage& m) {
   out.put(m.round);
   out.put(m.fence);
 }
+void put(ByteWriter& out, const SyncedMessage& m) { out.put(m.round); }
 void put(ByteWriter& out, const FinalMessage& m) {
   out.put(m.fence);
   out.put_bytes(m.state);
@@ -91,6 +92,10 @@ bool get(ByteReader&, ReadyMessage&) { return true; }
 bool get(ByteReader& in, RoundEndMessage& m) {
   m.round = in.get<uint32_t>();
   m.fence = in.get<uint64_t>();
+  return true;
+}
+bool get(ByteReader& in, SyncedMessage& m) {
+  m.round = in.get<uint32_t>();
   return true;
 }
 bool get(ByteReader& in, FinalMessage& m) {

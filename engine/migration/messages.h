@@ -6,7 +6,9 @@
 //     Hello      ------------------------>          stage 1, reservation
 //                <------------------------  Ready
 //     (puts of round k, fence k)  ======>           stage 2, pre-copy
-//     RoundEnd k ------------------------>          disks are synced
+//     RoundEnd k ------------------------>          disks are synced,
+//                <------------------------  Synced k   so the last sync is
+//                short
 //     ...
 //     (last puts, last fence)     ======>           stage 3, stop-and-copy
 //     Final      ------------------------>          state
@@ -49,6 +51,9 @@ struct RoundEndMessage {
   uint32_t round = 0;
   FenceId fence = 0;
 };
+struct SyncedMessage {
+  uint32_t round = 0;
+};
 struct FinalMessage {
   FenceId fence = 0;  // of the last puts
   std::vector<std::byte> state;
@@ -73,9 +78,9 @@ struct AbortMessage {
   std::string why;
 };
 
-using Message =
-    std::variant<HelloMessage, ReadyMessage, RoundEndMessage, FinalMessage,
-                 PreparedMessage, CommitMessage, RunningMessage, AbortMessage>;
+using Message = std::variant<HelloMessage, ReadyMessage, RoundEndMessage,
+                             SyncedMessage, FinalMessage, PreparedMessage,
+                             CommitMessage, RunningMessage, AbortMessage>;
 
 std::vector<std::byte> encode_message(const Message& message);
 Result<Message> decode_message(std::span<const std::byte> bytes);

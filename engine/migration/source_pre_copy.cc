@@ -1,6 +1,7 @@
 // Stage 2: rounds over what is dirty, until the convergence policy stops them.
 #include <algorithm>
 
+#include "engine/migration/expect.h"
 #include "engine/migration/source_session.h"
 
 namespace causeway {
@@ -52,6 +53,17 @@ Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
   end_round(now);
   CAUSEWAY_TRY(control_.send(
       encode_message(RoundEndMessage{static_cast<uint32_t>(fence_), fence_})));
+  await_from(now);
+  state_ = State::kAwaitSynced;
+  return Outcome::kAgain;
+}
+
+// A sync that is still going on when the guest stops would be blackout: it is
+// waited for while the guest runs.
+Result<SourceSession::Outcome> SourceSession::step_await_synced(Instant now) {
+  CAUSEWAY_ASSIGN(const auto synced, expect<SyncedMessage>(now));
+  if (!synced) return Outcome::kWait;
+  deadline_ = kNever;
   decide_began_ = now;
   state_ = State::kDecide;
   return Outcome::kAgain;
@@ -73,9 +85,9 @@ Result<SourceSession::Outcome> SourceSession::step_decide(Instant now) {
   const uint64_t dirty_blocks = owed_blocks();
   collect_time_ = now - decide_began_;
   RoundReport& round = report_.rounds.back();
-  if (round.time > Duration{0}) {
-    round.dirty_bytes_s =
-        static_cast<double>(dirty_blocks * kBlockBytes) / seconds(round.time);
+  if (decide_began_ > round_began_) {
+    round.dirty_bytes_s = static_cast<double>(dirty_blocks * kBlockBytes) /
+                          seconds(decide_began_ - round_began_);
   }
   const ConvergenceDecision decision = decide(dirty_blocks);
   round.decision = decision.why;

@@ -17,6 +17,7 @@ const char* SourceSession::stage() const {
       return "reservation";
     case State::kStartLog:
     case State::kRound:
+    case State::kAwaitSynced:
     case State::kDecide:
       return "pre-copy";
     case State::kPause:

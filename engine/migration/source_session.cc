@@ -69,6 +69,8 @@ Result<SourceSession::Outcome> SourceSession::advance(Instant now) {
       return step_start_log(now);
     case State::kRound:
       return step_round(now);
+    case State::kAwaitSynced:
+      return step_await_synced(now);
     case State::kDecide:
       return step_decide(now);
     case State::kPause:

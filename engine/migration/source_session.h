@@ -4,7 +4,8 @@
 // guest. One file a stage: source_reservation.cc, source_pre_copy.cc,
 // source_stop_and_copy.cc, source_commitment.cc, source_activation.cc.
 //
-//   hello -> ready -> [start log -> round <-> decide] -> pause -> collect
+//   hello -> ready -> [start log -> round -> synced -> decide ...] -> pause
+//         -> collect
 //         -> last round -> state -> prepared -> (strict proof) -> commit
 //         -> running -> (frozen proof) -> done
 //
@@ -94,6 +95,7 @@ class SourceSession final : public Stepper {
     kAwaitReady,
     kStartLog,  // stage 2
     kRound,
+    kAwaitSynced,
     kDecide,
     kPause,  // stage 3
     kLastCollect,
@@ -118,6 +120,7 @@ class SourceSession final : public Stepper {
 
   Result<Outcome> step_start_log(Instant now);
   Result<Outcome> step_round(Instant now);
+  Result<Outcome> step_await_synced(Instant now);
   Result<Outcome> step_decide(Instant now);
   void begin_round(Instant now, DirtyLog* rearm, bool skip_holes);
   void end_round(Instant now);

