@@ -21,9 +21,10 @@ inline constexpr uint32_t kDirtyRingBytes = 16384 * 16;
 // lock is held for a millisecond at most. A multiple of 64.
 inline constexpr uint64_t kClearBlocks = 65536;
 
-// For the last step of a vCPU that was woken from its halt by pause(). Two
-// exits cost 50 us where KVM is nested; a vCPU that takes longer is kicked.
-inline constexpr std::chrono::microseconds kLastStepGrace(300);
+// For the last step of a vCPU that was woken from its halt by pause(). It takes
+// 60 us where KVM is nested; on a busy host the wake-up may be late, and a vCPU
+// that is later than this is kicked without it.
+inline constexpr std::chrono::microseconds kLastStepGrace(1000);
 
 static_assert(kClearBlocks % 64 == 0);
 
