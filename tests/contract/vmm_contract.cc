@@ -2,12 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstring>
 #include <functional>
 #include <thread>
+#include <utility>
 
 namespace causeway {
 namespace {
@@ -26,11 +27,39 @@ bool eventually(const std::function<bool()>& condition) {
   return false;
 }
 
+// A region as a mover sees it. Huge pages can be mapped, but not written to as
+// a file.
+class MappedFile {
+ public:
+  MappedFile(int fd, uint64_t bytes) : bytes_(bytes) {
+    void* at =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CAUSEWAY_ASSERT(at != MAP_FAILED);
+    data_ = static_cast<std::byte*>(at);
+  }
+  MappedFile(MappedFile&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+  MappedFile& operator=(MappedFile&&) = delete;
+  ~MappedFile() {
+    if (data_ != nullptr) ::munmap(data_, bytes_);
+  }
+  std::byte* data() const { return data_; }
+
+ private:
+  std::byte* data_;
+  uint64_t bytes_;
+};
+
 // The engine's source, without an engine: copies what is owed from the one
 // VMM's regions into the other's.
 class MiniMover {
  public:
-  MiniMover(ShimGuest& from, ShimGuest& to) : from_(from), to_(to) {}
+  MiniMover(ShimGuest& from, ShimGuest& to) : from_(from) {
+    for (const RegionInfo& region : from.spec().regions) {
+      from_regions_.emplace_back(from.region_fd(region.id), region.bytes);
+      to_regions_.emplace_back(to.region_fd(region.id), region.bytes);
+    }
+  }
 
   // From here on, what is owed of the RAM from this block on is forgotten.
   void forget_ram_from(uint64_t block) { forget_ram_from_ = block; }
@@ -50,20 +79,16 @@ class MiniMover {
   }
 
  private:
-  // Through the files: a memfd is read and written as any.
   void copy(const BlockRange& range) {
-    std::vector<std::byte> bytes(range.count * kBlockBytes);
-    const auto size = static_cast<ssize_t>(bytes.size());
-    const auto offset = static_cast<off_t>(range.first * kBlockBytes);
-    ASSERT_EQ(
-        ::pread(from_.region_fd(range.region), bytes.data(), size, offset),
-        size);
-    ASSERT_EQ(::pwrite(to_.region_fd(range.region), bytes.data(), size, offset),
-              size);
+    const uint64_t offset = range.first * kBlockBytes;
+    std::memcpy(to_regions_[range.region].data() + offset,
+                from_regions_[range.region].data() + offset,
+                range.count * kBlockBytes);
   }
 
   ShimGuest& from_;
-  ShimGuest& to_;
+  std::vector<MappedFile> from_regions_;
+  std::vector<MappedFile> to_regions_;
   uint64_t forget_ram_from_ = UINT64_MAX;
 };
 
