@@ -53,6 +53,24 @@ def with_medians(value):
     return result
 
 
+def summary(value, name=""):
+    """One line for each figure: median (least to most)."""
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if key.endswith(("_median", "_spread")):
+            continue
+        path = f"{name}.{key}" if name else key
+        if key + "_median" in value:
+            least, most = value[key + "_spread"]
+            print(f"  {path}: {value[key + '_median']:.6g} "
+                  f"({least:.6g} to {most:.6g})")
+        elif isinstance(item, (int, float)):
+            print(f"  {path}: {item:.6g}")
+        else:
+            summary(item, path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO",
@@ -86,7 +104,7 @@ def main():
         if name == "sweep":
             picture.draw(figures, os.path.join(options.out, "sweep.svg"))
         else:
-            print(json.dumps(figures, indent=2), flush=True)
+            summary(figures)
     print(f"written to {path}")
     return 0
 

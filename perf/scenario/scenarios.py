@@ -78,9 +78,7 @@ def memory(options):
     figures = {}
     with Hosts(options.bin, offloads=True) as hosts:
         for size_mib in (256, 1024, 4096):
-            # The little that is filled lets large guests fit.
-            name = hosts.start_guest("--memory", f"{size_mib}M", "--used",
-                                     str(min(1, 1024 / size_mib)))
+            name = hosts.start_guest("--memory", f"{size_mib}M")
             with Sampler(lambda: [status_bytes(pid, "RssAnon")
                                   for pid in processes(MOVER)], 0.005) as seen:
                 report = hosts.migrate(name, "--streams", str(options.streams))
