@@ -16,7 +16,9 @@ nlohmann::json config_to_json(const control::GuestConfig& config) {
           {"content", config.content()},
           {"used", config.used()},
           {"seed", config.seed()},
-          {"tracker", config.tracker()}};
+          {"tracker", config.tracker()},
+          {"cpu_mask", std::vector<std::string>(config.cpu_mask().begin(),
+                                                config.cpu_mask().end())}};
 }
 
 control::GuestConfig config_from_json(const nlohmann::json& json) {
@@ -33,6 +35,9 @@ control::GuestConfig config_from_json(const nlohmann::json& json) {
   config.set_used(json.at("used").get<double>());
   config.set_seed(json.at("seed").get<uint64_t>());
   config.set_tracker(json.at("tracker").get<std::string>());
+  for (const auto& feature : json.at("cpu_mask")) {
+    config.add_cpu_mask(feature.get<std::string>());
+  }
   return config;
 }
 

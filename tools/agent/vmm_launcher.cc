@@ -44,7 +44,11 @@ std::vector<std::string> vmm_arguments(const control::GuestConfig& config,
     arguments.insert(arguments.end(), {"--disk", disk, "--disk-bytes",
                                        std::to_string(config.disk_bytes())});
   }
+  // What an arriving guest sees came with its state.
   if (incoming) arguments.push_back("--incoming");
+  for (const std::string& feature : config.cpu_mask()) {
+    if (!incoming) arguments.push_back("--cpu-mask=" + feature);
+  }
   return arguments;
 }
 

@@ -38,6 +38,10 @@ void GuestArguments::add_options(CLI::App* app) {
   app->add_option("--tracker", tracker_, "KVM's dirty tracking")
       ->check(CLI::IsMember({"bitmap", "ring"}))
       ->capture_default_str();
+  app->add_option("--cpu-mask", cpu_mask_,
+                  "CPU features to hide from it, as in avx512f,sha_ni: it "
+                  "can then move to hosts without them")
+      ->delimiter(',');
   app->add_option("--hypervisor", hypervisor_,
                   "kvm, or process (a plain process, where there is no KVM); "
                   "default: what the host has")
@@ -58,6 +62,7 @@ Result<control::GuestConfig> GuestArguments::config(
   config.set_used(used_);
   config.set_seed(seed_);
   config.set_tracker(tracker_);
+  for (const std::string& feature : cpu_mask_) config.add_cpu_mask(feature);
   CAUSEWAY_TRY(set_disk(&config));
   return config;
 }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/control/control.pb.h"
@@ -31,6 +32,7 @@ class GuestArguments {
   double used_ = 1;
   uint64_t seed_ = 0;
   std::string tracker_ = "bitmap";
+  std::vector<std::string> cpu_mask_;
   std::string hypervisor_;
 };
 

@@ -29,6 +29,7 @@ class GuestStoreTest : public ::testing::Test {
     record.config.set_memory_bytes(64ull << 20);
     record.config.set_workload("uniform:50M");
     record.config.set_used(0.5);
+    record.config.add_cpu_mask("avx2");
     record.config.set_seed(1ull << 62);
     record.pid = 77;
     record.start_ticks = 1ull << 40;
