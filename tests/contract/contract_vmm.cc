@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -201,7 +202,8 @@ void ContractVmm::device_write(RegionId region, uint64_t block,
   std::byte* data = region == 0 ? memory_.data() : disk_data_;
   // Beside the vCPUs' words, which they may write at the same time.
   const uint64_t offset = block * kBlockBytes + 2048;
-  std::memcpy(data + offset, &value, sizeof(value));
+  std::atomic_ref(*reinterpret_cast<uint64_t*>(data + offset))
+      .store(value, std::memory_order_relaxed);
   cw_shim_mark_dirty(shim_, region, offset, sizeof(value));
 }
 
