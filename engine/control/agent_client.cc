@@ -85,6 +85,7 @@ Status without_reply(Result<control::Empty> result) {
 
 Result<std::unique_ptr<AgentClient>> AgentClient::create(
     const std::string& address) {
+  quieten_grpc();
   CAUSEWAY_ASSIGN(const AgentAddress parsed, parse_agent_address(address));
   return std::unique_ptr<AgentClient>(
       new AgentClient(std::make_unique<Impl>(parsed)));

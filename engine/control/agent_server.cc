@@ -112,6 +112,7 @@ struct AgentServer::Impl {
 Result<std::unique_ptr<AgentServer>> AgentServer::listen(
     const std::vector<std::string>& addresses, GuestHandler* guests,
     MigrationHandler* migrations) {
+  quieten_grpc();
   auto impl = std::make_unique<Impl>(guests, migrations);
   std::vector<AgentAddress> parsed;
   for (const std::string& text : addresses) {

@@ -1,5 +1,9 @@
 #include "engine/control/call_status.h"
 
+#include <grpc/support/log.h>
+
+#include <cstdlib>
+
 namespace causeway {
 namespace {
 
@@ -68,6 +72,11 @@ Error transport_error(const grpc::Status& status, const std::string& address,
 }
 
 }  // namespace
+
+void quieten_grpc() {
+  if (getenv("GRPC_VERBOSITY") != nullptr) return;
+  gpr_set_log_function([](gpr_log_func_args*) {});
+}
 
 grpc::Status to_grpc(const Status& status) {
   if (status) return grpc::Status::OK;

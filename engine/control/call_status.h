@@ -18,4 +18,8 @@ grpc::Status to_grpc(const Status& status);
 Status from_grpc(const grpc::Status& status, const std::string& address,
                  bool answered);
 
+// gRPC writes of what it finds wrong to standard error; we say it ourselves,
+// once. GRPC_VERBOSITY in the environment brings it back.
+void quieten_grpc();
+
 }  // namespace causeway

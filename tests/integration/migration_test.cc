@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "tests/integration/test_agent.h"
 
@@ -214,6 +216,63 @@ TEST_F(KvmMigrationTest, GuestsOutliveTheirAgent) {
   a_.start();
   EXPECT_EQ(a_.status("g").value("state", ""), "running");
   EXPECT_EQ(a_.status("g").value("pid", 0), pid);
+}
+
+// As after a power cut: the disk may be the only copy.
+TEST_F(KvmMigrationTest, AGuestThatDiedWithoutAnAgentKeepsItsDisk) {
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "32M", "--disk", "1M"}).exit_code,
+            0);
+  const pid_t pid = a_.status("g").value("pid", 0);
+  ASSERT_GT(pid, 0);
+  a_.stop(SIGTERM);
+  kill(pid, SIGKILL);
+  ASSERT_TRUE(eventually(
+      [&] { return processes_with(a_.state_folder() + "/guests").empty(); }));
+  a_.start();
+  EXPECT_EQ(a_.status("g").value("state", ""), "died");
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 9);
+  EXPECT_TRUE(
+      std::filesystem::exists(a_.state_folder() + "/guests/g/disk.raw"));
+  EXPECT_EQ(a_.guest("stop", "g").exit_code, 0);
+  EXPECT_EQ(a_.leftovers(), "");
+}
+
+// A program that starts another where there is no /dev/kvm.
+std::vector<std::string> without_kvm(const TestFolder& folder) {
+  const std::string devices = folder.file("dev");
+  const std::string script =
+      "set -e; mkdir " + devices + "; mount -t tmpfs tmpfs " + devices +
+      "; for f in null zero urandom; do touch " + devices +
+      "/$f; mount --bind /dev/$f " + devices + "/$f; done; mount --move " +
+      devices + " /dev; exec \"$@\"";
+  return {"unshare", "--mount", "sh", "-c", script, "sh"};
+}
+
+TEST(HostWithoutKvm, RunsGuestsAsProcessesAndSaysSo) {
+  if (geteuid() != 0) GTEST_SKIP() << "hiding /dev/kvm needs root";
+  TestFolder folder;
+  TestAgent agent(folder, "N", {"", {}, without_kvm(folder)});
+  const CommandResult ran = agent.run_guest("g", {"--memory", "32M"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.text();
+  EXPECT_NE(ran.out.find("this host has no /dev/kvm: the guest runs as a "
+                         "plain process"),
+            std::string::npos)
+      << ran.text();
+  EXPECT_EQ(agent.status("g").value("hypervisor", ""), "process");
+  EXPECT_EQ(agent.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(KvmMigrationTest, AKvmGuestDoesNotMoveToAHostWithoutKvm) {
+  if (geteuid() != 0) GTEST_SKIP() << "hiding /dev/kvm needs root";
+  TestAgent without(folder_, "N", {"", {}, without_kvm(folder_)});
+  ASSERT_EQ(a_.run_guest("g", {"--memory", "32M"}).exit_code, 0);
+  const CommandResult result = causeway(
+      folder_,
+      {"migrate", "g", "--from", a_.address(), "--to", without.address()});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_NE(result.err.find("/dev/kvm"), std::string::npos) << result.text();
+  EXPECT_EQ(without.leftovers(), "");
+  EXPECT_EQ(a_.guest("check", "g").exit_code, 0);
 }
 
 }  // namespace

@@ -60,35 +60,43 @@ Agent::Agent(const AgentOptions& options, GuestStore store)
 
 Agent::~Agent() { arrivals_.clear(); }
 
-void Agent::remove_leftover(const std::string& name, const std::string& why) {
-  spdlog::warn("removing what is left of guest {}: {}", name, why);
-  host_.store.remove(name);
-}
-
-// What an earlier agent left: a guest that runs, or the remains of one.
+// What an earlier agent left. Only what has certainly never run here is
+// removed: a disk may be the only copy.
 void Agent::recover(const std::string& name) {
   auto record = host_.store.load(name);
-  if (!record) return remove_leftover(name, record.error().message);
-  auto vmm = ChildProcess::adopt(record->pid, record->start_ticks);
-  const bool alive = vmm.has_value();
+  if (!record) {
+    spdlog::error("the folder of guest {} is left alone: {}", name,
+                  record.error().message);
+    return;
+  }
   const GuestPaths paths = host_.store.paths(name);
-  if (!record->incoming.empty()) {
+  auto vmm = ChildProcess::adopt(record->pid, record->start_ticks);
+  if (vmm && !record->incoming.empty()) {
     const auto status = monitor_status(paths.monitor_socket);
-    if (!alive || !status || text_member(*status, "state") != "running") {
-      if (alive) stop_vmm(&*vmm, paths.monitor_socket);
-      return remove_leftover(name, "it had not arrived");
+    if (status && text_member(*status, "state") == "incoming") {
+      spdlog::warn("guest {} had not arrived: its shell is removed", name);
+      stop_vmm(&*vmm, paths.monitor_socket);
+      return host_.store.remove(name);
     }
     record->incoming.clear();
     (void)host_.store.save(*record).has_value();
   }
   auto claim =
       host_.table.claim_new(record->config, GuestPhase::kStarting, host_.name);
-  if (!alive) {
-    spdlog::warn("guest {} has died while no agent ran", name);
-    return remove_leftover(name, "its VMM is gone");
+  CAUSEWAY_ASSERT(claim.has_value());
+  if (vmm) {
+    spdlog::info("found guest {} again, it runs on (pid {})", name,
+                 record->pid);
+    return claim->settle(*record, std::move(*vmm));
   }
-  claim->settle(*record, std::move(*vmm));
-  spdlog::info("found guest {} again, it runs on (pid {})", name, record->pid);
+  const std::string why =
+      record->incoming.empty()
+          ? "its VMM ended while no agent ran; guest stop removes what is left"
+          : "its VMM ended while it arrived; look whether it runs at the "
+            "source "
+            "before guest stop removes what is left here";
+  spdlog::error("guest {} has died: {}", name, why);
+  claim->settle_dead(*record, why);
 }
 
 void Agent::watch_guests(const std::vector<int>& stop_fds) {

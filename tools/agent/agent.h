@@ -69,7 +69,6 @@ class Agent : public GuestHandler, public MigrationHandler {
 
   explicit Agent(const AgentOptions& options, GuestStore store);
   void recover(const std::string& name);
-  void remove_leftover(const std::string& name, const std::string& why);
   Result<GuestPaths> paths_of(const std::string& name) const;
   control::GuestStatus status_of(const GuestView& view) const;
   Status check_disk_is_free(const control::GuestConfig& config) const;

@@ -133,12 +133,12 @@ Result<std::string> Arrival::follow_mover() {
   }
 }
 
-// A mover can fail after it has set the guest running; the guest's own word
-// counts.
+// A mover can fail after it has set the guest running; the VMM's own word
+// counts: a shell that was never resumed says "incoming".
 bool Arrival::runs_here(const std::string& guest_at) {
   if (guest_at == "source" || guest_at == "frozen") return false;
   const auto status = monitor_status(guest_->paths().monitor_socket);
-  return status && text_member(*status, "state") == "running";
+  return status && text_member(*status, "state") != "incoming";
 }
 
 void Arrival::end(Result<std::string> result) {

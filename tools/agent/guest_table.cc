@@ -48,9 +48,14 @@ void GuestTable::Claim::settle(GuestRecord record, ChildProcess vmm) {
   entry.settled = true;
 }
 
-void GuestTable::Claim::update(const GuestRecord& record) {
-  const std::lock_guard lock(table_->mutex_);
-  table_->entries_.at(name_).view.record = record;
+void GuestTable::Claim::settle_dead(GuestRecord record, std::string why) {
+  {
+    const std::lock_guard lock(table_->mutex_);
+    Entry& entry = table_->entries_.at(name_);
+    entry.view.record = std::move(record);
+    entry.settled = true;
+  }
+  leave_as(GuestPhase::kDied, std::move(why));
 }
 
 void GuestTable::Claim::leave_as(GuestPhase phase, std::string why) {

@@ -48,7 +48,8 @@ class GuestTable {
     GuestView view() const;
     // The guest is real: it stays in the table.
     void settle(GuestRecord record, ChildProcess vmm);
-    void update(const GuestRecord& record);
+    // It was real once: its VMM is gone.
+    void settle_dead(GuestRecord record, std::string why);
     // What it becomes when the claim goes.
     void leave_as(GuestPhase phase, std::string why);
     // Out of the table when the claim goes. The VMM, if it has one, is the

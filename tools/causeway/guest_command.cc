@@ -7,6 +7,7 @@
 #include "tools/causeway/command.h"
 #include "tools/causeway/guest_arguments.h"
 #include "tools/causeway/json_output.h"
+#include "tools/process/signal_watch.h"
 
 namespace causeway {
 namespace {
@@ -120,7 +121,10 @@ CLI::App* add(CLI::App* family, const char* name, const char* help,
       ->type_name("ADDR:PORT|unix:PATH")
       ->capture_default_str();
   app->callback([command, context, run] {
-    context->run = [command, run] { return run(*command); };
+    context->run = [command, run] {
+      unblock_signals();  // nothing to tidy up
+      return run(*command);
+    };
   });
   return app;
 }

@@ -10,17 +10,31 @@
 
 namespace causeway {
 
-Result<UniqueFd> block_signals() {
-  signal(SIGPIPE, SIG_IGN);
+namespace {
+
+sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
+  return set;
+}
+
+}  // namespace
+
+Result<UniqueFd> block_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  const sigset_t set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   UniqueFd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return errno_error(errno, "signalfd");
   return fd;
+}
+
+void unblock_signals() {
+  const sigset_t set = ending_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 int take_signal(int signal_fd) {

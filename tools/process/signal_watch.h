@@ -14,6 +14,9 @@ namespace causeway {
 // SIGPIPE is ignored: a peer that goes away is an error of a write.
 Result<UniqueFd> block_signals();
 
+// As they were before: Ctrl-C ends this process.
+void unblock_signals();
+
 // Takes one signal that waits in the fd; its number, 0 when there is none.
 int take_signal(int signal_fd);
 
