@@ -94,3 +94,12 @@ function(causeway_test name)
     TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
     ENVIRONMENT "CAUSEWAY_BIN=${CMAKE_BINARY_DIR}/bin")
 endfunction()
+
+# causeway_grpc_test(NAME): gRPC is not built for ThreadSanitizer, which cannot
+# see how its threads wait for each other and takes its own calls for races.
+function(causeway_grpc_test name)
+  if(CAUSEWAY_SANITIZE MATCHES "thread")
+    set_property(TEST ${name}${CAUSEWAY_TEST_SUFFIX} APPEND PROPERTY
+      ENVIRONMENT "TSAN_OPTIONS=ignore_noninstrumented_modules=1")
+  endif()
+endfunction()

@@ -20,7 +20,10 @@ class FakeAgent : public GuestHandler, public MigrationHandler {
  public:
   Result<control::GuestStatus> run_guest(
       const control::GuestConfig& config) override {
-    if (refusal) return *refusal;
+    {
+      const std::lock_guard lock(mutex_);
+      if (refusal_) return *refusal_;
+    }
     control::GuestStatus status;
     *status.mutable_config() = config;
     status.set_state("running");
@@ -68,8 +71,15 @@ class FakeAgent : public GuestHandler, public MigrationHandler {
   }
   Status discard(const std::string&) override { return {}; }
 
-  std::optional<Error> refusal;
+  void refuse(Error error) {
+    const std::lock_guard lock(mutex_);
+    refusal_ = std::move(error);
+  }
   std::atomic<bool> caller_gone{false};
+
+ private:
+  std::mutex mutex_;
+  std::optional<Error> refusal_;
 };
 
 class AgentServerTest : public ::testing::Test {
@@ -104,7 +114,7 @@ TEST_F(AgentServerTest, RequestsAndReplies) {
 TEST_F(AgentServerTest, EveryErrorKeepsCodeAndSentence) {
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const auto code = static_cast<ErrorCode>(i);
-    agent_.refusal = Error{code, "sentence " + std::to_string(i)};
+    agent_.refuse({code, "sentence " + std::to_string(i)});
     const auto status = client_->run_guest({});
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, code);
