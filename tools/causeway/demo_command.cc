@@ -26,6 +26,13 @@ constexpr std::chrono::minutes kFillTimeout{10};
 // The ledger's lines are written with three decimals each.
 constexpr double kLedgerToleranceMs = 0.05;
 
+// The others say all that there is to say.
+bool logs_help(const Error& error) {
+  return error.code != ErrorCode::kInvalidArgument &&
+         error.code != ErrorCode::kPermission &&
+         error.code != ErrorCode::kNoSpace;
+}
+
 struct DemoArguments {
   GuestArguments guest{512ull << 20, "512M", "mixed:50M"};
   MigrateArguments migration;
@@ -69,7 +76,7 @@ Status Demo::run(int signal_fd) {
     const SignalWatch watch(signal_fd, [this] { interrupt(); });
     status = run_steps();
   }
-  if (!status && !interrupted_) show_logs();
+  if (!status && !interrupted_ && logs_help(status.error())) show_logs();
   source_.reset();
   target_.reset();
   if (interrupted_) {
