@@ -179,6 +179,19 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+std::string why_no_process_guest() {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CAUSEWAY_TEST_TSAN
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(CAUSEWAY_TEST_TSAN)
+  return "ThreadSanitizer's memory is where a process guest's must be";
+#else
+  return "";
+#endif
+}
+
 std::string why_no_kvm() {
   if (access("/dev/kvm", F_OK) != 0) return "this machine has no /dev/kvm";
   if (access("/dev/kvm", R_OK | W_OK) != 0) {

@@ -79,4 +79,7 @@ bool eventually(const std::function<bool()>& condition);
 // Why no KVM guest can run here; empty when one can.
 std::string why_no_kvm();
 
+// Why no guest can run as a plain process here; empty when one can.
+std::string why_no_process_guest();
+
 }  // namespace causeway::integration

@@ -24,6 +24,7 @@ class MigrationTest : public ::testing::Test {
             const std::vector<std::string>& migrate_arguments) {
     const CommandResult ran = a_.run_guest("g", guest_arguments);
     EXPECT_EQ(ran.exit_code, 0) << ran.text();
+    if (ran.exit_code != 0) return json::object();
     EXPECT_TRUE(a_.wait_until_filled("g")) << a_.log();
     std::vector<std::string> arguments = {
         "migrate", "g",          "--from", a_.address(),
@@ -145,6 +146,9 @@ TEST_F(KvmMigrationTest, AFlippedBitIsFoundAfterTheMove) {
 }
 
 TEST_F(MigrationTest, AGuestWithoutKvm) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
   move({"--memory", "32M", "--disk", "16M", "--workload", "mixed:10M",
         "--hypervisor", "process"},
        {"--streams", "2"});
@@ -250,6 +254,9 @@ std::vector<std::string> without_kvm(const TestFolder& folder) {
 
 TEST(HostWithoutKvm, RunsGuestsAsProcessesAndSaysSo) {
   if (geteuid() != 0) GTEST_SKIP() << "hiding /dev/kvm needs root";
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
   TestFolder folder;
   TestAgent agent(folder, "N", {"", {}, without_kvm(folder)});
   const CommandResult ran = agent.run_guest("g", {"--memory", "32M"});
