@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
                   });
                 },
                 ErrorCode::kPeerBroken},
-        Trouble{"missed", [](SimMigration& run) { run.guest.hide_write(20); },
+        Trouble{"missed", [](SimMigration& run) { run.guest.hide_writes(20); },
                 ErrorCode::kContentMismatch}),
     [](const auto& trouble) { return std::string(trouble.param.name); });
 
@@ -203,7 +203,7 @@ TEST(MigrationSim, AMissedWriteIsFoundByTheFrozenProof) {
   SimMigrationOptions options = small();
   options.guest.write_bytes_s = 100e6;
   SimMigration run(options);
-  run.guest.hide_write(20);
+  run.guest.hide_writes(20);
   ASSERT_TRUE(run.run());
   ASSERT_TRUE(run.source().failure());
   EXPECT_EQ(run.source().failure()->error.code, ErrorCode::kContentMismatch);

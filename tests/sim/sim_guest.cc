@@ -62,7 +62,7 @@ void SimGuest::write_block(RegionId id, uint64_t block, bool zero) {
                            static_cast<off_t>(block * kBlockBytes)) ==
                   static_cast<ssize_t>(kBlockBytes));
   if (!logging_ || !region.armed.view().test(block)) return;
-  if (hide_write_ > 0 && --hide_write_ == 0) return;
+  if (hide_every_ > 0 && steps_ % hide_every_ == 0) return;
   region.pending.view().set(block);
 }
 
@@ -76,8 +76,10 @@ Instant SimGuest::step(Instant now) {
   while (wrote_until_ + one <= now) {
     wrote_until_ += one;
     const auto region = static_cast<RegionId>(random_() % regions_.size());
-    write_block(region, random_() % spec_.regions[region].blocks(),
-                random_() % 16 == 0);
+    // One draw a statement: compilers differ in the order of arguments.
+    const uint64_t block = random_() % spec_.regions[region].blocks();
+    const bool zero = random_() % 16 == 0;
+    write_block(region, block, zero);
   }
   return wrote_until_ + one;
 }

@@ -69,8 +69,9 @@ class SimGuest final : public Guest, public DirtyLog, public Stepper {
 
   // Trouble that a test asks for.
   void die(const std::string& why);
-  // The n-th write from now is not logged.
-  void hide_write(uint64_t n) { hide_write_ = n; }
+  // Every n-th write from now is not logged. One alone would not do: the block
+  // may be read after it, or written and logged again.
+  void hide_writes(uint64_t n) { hide_every_ = n; }
   // The next calls of these fail.
   bool fail_pause = false;
   bool fail_save = false;
@@ -102,7 +103,7 @@ class SimGuest final : public Guest, public DirtyLog, public Stepper {
   Instant wrote_until_{};
   Instant stopped_at_{};
   Instant resumed_at_{};
-  uint64_t hide_write_ = 0;
+  uint64_t hide_every_ = 0;
   std::optional<Error> died_;
 };
 
