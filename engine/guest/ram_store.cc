@@ -53,7 +53,12 @@ Result<BitRun> RamStore::next_data(uint64_t from, uint64_t end) {
 // core against 1.2, measured here, read back included).
 std::span<std::byte> RamStore::in_place(uint64_t first, uint64_t count) {
   CAUSEWAY_ASSERT(first <= info_.blocks() && count <= info_.blocks() - first);
-  if (present_.view().count(first, count) < count) return {};
+  // hugetlbfs has no write(), and one fault gives 512 blocks.
+  if (info_.page_bytes != kBlockBytes) {
+    populate(first, count, MADV_POPULATE_WRITE);
+  } else if (present_.view().count(first, count) < count) {
+    return {};
+  }
   return {base_ + first * kBlockBytes, count * kBlockBytes};
 }
 
@@ -64,7 +69,7 @@ Status RamStore::write(uint64_t first, std::span<const std::byte> bytes) {
     const ssize_t put =
         ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, at);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && errno == EINVAL) {  // hugetlbfs has no write()
+    if (put < 0 && errno == EINVAL) {  // hugetlbfs, as above
       std::memcpy(base_ + at, bytes.data() + done, bytes.size() - done);
       return {};
     }

@@ -91,6 +91,33 @@ TEST_P(BlockStoreContract, RefusesAFileShorterThanItsRegion) {
 INSTANTIATE_TEST_SUITE_P(Both, BlockStoreContract,
                          testing::Values(RegionKind::kRam, RegionKind::kDisk));
 
+TEST(RamStore, HugePagesAreStoredToInPlace) {
+  constexpr size_t kHuge = 2u << 20;
+  UniqueFd file(::memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
+  void* probe = MAP_FAILED;
+  if (file && ::ftruncate(file.get(), kHuge) == 0) {
+    probe = ::mmap(nullptr, kHuge, PROT_READ | PROT_WRITE, MAP_SHARED,
+                   file.get(), 0);
+  }
+  if (probe == MAP_FAILED) {
+    GTEST_SKIP() << "no free 2 MiB page (/proc/sys/vm/nr_hugepages)";
+  }
+  ::munmap(probe, kHuge);
+  RegionInfo info = region(RegionKind::kRam);
+  info.bytes = kHuge;
+  info.page_bytes = kHuge;
+  const auto store = RamStore::open(info, file.get()).value();
+  const auto place = store->in_place(3, 2);
+  ASSERT_EQ(place.size(), 2 * kBlockBytes);
+  std::memset(place.data(), 7, place.size());
+  const std::vector<std::byte> bytes(kBlockBytes, std::byte{9});
+  ASSERT_TRUE(store->write(4, bytes));
+  const auto read = store->read(3, 2, {});
+  ASSERT_TRUE(read);
+  EXPECT_EQ((*read)[0], std::byte{7});
+  EXPECT_EQ((*read)[kBlockBytes], std::byte{9});
+}
+
 TEST(DiskStore, AReadErrorNamesDiskAndByte) {
   UniqueFd file(::memfd_create("disk", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(file.get(), kBlocks * kBlockBytes), 0);
