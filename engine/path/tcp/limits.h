@@ -31,6 +31,10 @@ inline constexpr size_t kTcpAheadBytes = 4096;
 // than the patience of whoever waits for the guest.
 inline constexpr Duration kTcpSilenceMax = std::chrono::seconds(20);
 
+// Below this round trip a path is one inside a data centre, where a pacing
+// congestion control is replaced (tcp_socket.h).
+inline constexpr Duration kTcpShortPathRtt = std::chrono::milliseconds(2);
+
 // A connection that has been accepted and does not say who it is.
 inline constexpr Duration kTcpHelloWaitMax = std::chrono::seconds(5);
 

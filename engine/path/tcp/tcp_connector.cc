@@ -89,6 +89,7 @@ Status finish_connect(const TcpStream& stream, const Deadline& deadline) {
   socklen_t bytes = sizeof error;
   ::getsockopt(stream.fd.get(), SOL_SOCKET, SO_ERROR, &error, &bytes);
   if (error != 0) return unreachable(error, stream.peer);
+  set_congestion_control(stream.fd.get());
   return {};
 }
 

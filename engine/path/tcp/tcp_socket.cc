@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 
 #include "engine/path/tcp/limits.h"
+#include "engine/path/tcp/tcp_stats.h"
 
 namespace causeway {
 namespace {
@@ -70,6 +72,20 @@ Status set_stream_options(int fd) {
       set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, silence_s / 2, "TCP_KEEPIDLE"));
   return set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, silence_s / 4,
                     "TCP_KEEPINTVL");
+}
+
+void set_congestion_control(int fd) {
+  std::array<char, 16> name{};  // TCP_CA_NAME_MAX
+  socklen_t bytes = name.size() - 1;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes) != 0) {
+    return;
+  }
+  if (!std::string_view(name.data()).starts_with("bbr")) return;
+  if (tcp_stats(fd).rtt >= kTcpShortPathRtt) return;
+  // Refused where the operator allows no other
+  // (tcp_allowed_congestion_control): slower, and no trouble.
+  constexpr std::string_view kCubic = "cubic";
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kCubic.data(), kCubic.size());
 }
 
 bool wait_ready(int fd, short events, const Deadline& deadline) {
