@@ -2,6 +2,7 @@
 with its agent; and guests on them through the real command line."""
 
 import json
+import mmap
 import os
 import re
 import shutil
@@ -160,10 +161,12 @@ class Hosts:
         self.target.stop_guests()
         return result
 
-    def move_one(self, guest_options, migrate_options=()):
+    def move_one(self, guest_options, migrate_options=(), warm_bytes=0):
         """Start, move, check: the report and what the guest saw."""
         name = self.start_guest(*guest_options)
         time.sleep(0.3)  # into its steady state
+        if warm_bytes:
+            warm_memory(warm_bytes)
         report = self.migrate(name, *migrate_options)
         return report, self.check(name)
 
@@ -188,6 +191,19 @@ class Sampler:
     def __exit__(self, *unused):
         self._stop.set()
         self._thread.join()
+
+
+def warm_memory(size):
+    """Touches and frees memory, so that what is allocated next has its pages.
+
+    Where the machine is itself a guest, its host takes back what lies free for
+    a second or two (free page reporting), and the next first touch is a fault
+    there: 2.7 s a GiB against 0.3 on the machine measured. Hosts that run
+    guests have their memory.
+    """
+    populate_write = 23  # MADV_POPULATE_WRITE, Linux 5.14
+    with mmap.mmap(-1, size) as memory:
+        memory.madvise(populate_write)
 
 
 def processes(name):

@@ -3,26 +3,38 @@
 import json
 import os
 import subprocess
+import time
 
 from hosts import run
 
 
 def iperf3_bytes_s(hosts, streams, seconds=5):
-    """Goodput of iperf3 from source to target."""
+    """Goodput of iperf3 from source to target, with the tcp path's CUBIC."""
     with subprocess.Popen(hosts.target.inside("iperf3", "-s", "-1", "-J"),
                           stdout=subprocess.PIPE, text=True) as server:
-        for _ in range(50):  # until it listens
-            try:
-                output = run(hosts.source.inside(
-                    "iperf3", "-c", hosts.target.address, "-P", str(streams),
-                    "-t", str(seconds), "-J"))
-                break
-            except RuntimeError as error:
-                if "refused" not in str(error):
-                    server.kill()
-                    raise
-        server.communicate(timeout=30)
+        try:
+            wait_until_listening(server.pid, 5201)
+            run(hosts.source.inside(
+                "iperf3", "-c", hosts.target.address, "-P", str(streams),
+                "-t", str(seconds), "-J", "-C", "cubic"))
+            output, _ = server.communicate(timeout=30)
+        finally:
+            server.kill()  # nothing, if it has ended
     return json.loads(output)["end"]["sum_received"]["bits_per_second"] / 8
+
+
+def wait_until_listening(pid, port, seconds=10):
+    """Until a program in the network namespace of `pid` accepts on a port."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for table in ("tcp", "tcp6"):
+            with open(f"/proc/{pid}/net/{table}", encoding="ascii") as file:
+                for line in list(file)[1:]:
+                    local, state = line.split()[1], line.split()[3]
+                    if state == "0A" and int(local[-4:], 16) == port:
+                        return
+        time.sleep(0.02)
+    raise RuntimeError(f"nothing listened on port {port} for {seconds} s")
 
 
 def null_mover_bytes_s(hosts, perf_dir, size, streams):
