@@ -13,7 +13,8 @@ find_program(CAUSEWAY_CCACHE ccache)
 if(CAUSEWAY_CCACHE)
   # Paths relative to the tree: another clone of it finds what this one built.
   set(CMAKE_C_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}"
-    CCACHE_NOHASHDIR=1 "${CAUSEWAY_CCACHE}")
+    CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+    "${CAUSEWAY_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 
@@ -80,12 +81,14 @@ endfunction()
 # causeway_test(NAME SOURCES a_test.cc ... [DEPS ...] [LABELS ...] [TIMEOUT s])
 # One GoogleTest binary is one ctest entry: cheaper on 2 cores than one process
 # a case. Skipped cases are gathered by tools/check from the output.
+# GoogleTest's headers are parsed once a build (tests/precompiled).
 function(causeway_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE causeway_flags ${ARG_DEPS}
     GTest::gtest GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM gtest_precompiled)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   if(NOT ARG_TIMEOUT)

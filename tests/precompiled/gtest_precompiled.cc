@@ -1,0 +1,2 @@
+// Only a place for the precompiled headers: nothing runs it.
+int main() { return 0; }
