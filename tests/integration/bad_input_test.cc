@@ -135,6 +135,39 @@ TEST_F(BadInputTest, TargetShortOfDisk) {
   EXPECT_EQ(umount(state.c_str()), 0);
 }
 
+// There was room when it was reserved; then something else took it.
+TEST_F(BadInputTest, TargetsDiskFullInMidMove) {
+  const std::string state = folder_.file("small");
+  ASSERT_EQ(mkdir(state.c_str(), 0700), 0);
+  if (mount("tmpfs", state.c_str(), "tmpfs", 0, "size=64m") != 0) {
+    GTEST_SKIP() << "mounting a small file system needs root";
+  }
+  {
+    TestAgent b(folder_, "B", {state, {}, {}});
+    run_guest({"--disk", "48M"});
+    ASSERT_TRUE(a_.wait_until_filled("g"));
+    RunningCommand migrate(
+        folder_, {"migrate", "g", "--from", a_.address(), "--to", b.address(),
+                  "--bandwidth", "20M"});
+    ASSERT_TRUE(migrate.wait_for_output("round 1"));
+    const int filler = ::open((state + "/filler").c_str(),
+                              O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ASSERT_GE(filler, 0);
+    EXPECT_NE(::fallocate(filler, 0, 0, 64 << 20), 0) << "it must not fit";
+    const std::string block(1 << 16, 'x');
+    while (::write(filler, block.data(), block.size()) > 0) {
+    }
+    ::close(filler);
+    const CommandResult result = migrate.wait();
+    expect_failure(result, kNoSpace, "disk0");
+    EXPECT_NE(result.err.find("guest g runs on at A"), std::string::npos)
+        << result.err;
+    expect_guest_runs_at_source();
+    EXPECT_EQ(b.leftovers(), "");
+  }
+  EXPECT_EQ(umount(state.c_str()), 0);
+}
+
 TEST_F(BadInputTest, CpuFeaturesMissing) {
   if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
   // KVM offers at least one of them to guests on any x86-64 machine.

@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
   context.signal_fd = signals->get();
   CLI::App app("Causeway moves running virtual machines between hosts.",
                "causeway");
+  app.set_version_flag("--version", "causeway " CAUSEWAY_VERSION);
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 all is well, 1 an error of Causeway's own, 2 a "
