@@ -249,9 +249,7 @@ Status Agent::stop_guest(const std::string& name) {
 Status Agent::break_guest(const control::Fault& fault) {
   CAUSEWAY_ASSIGN(const GuestPaths paths, paths_of(fault.name()));
   if (fault.has_death()) return monitor_kill_guest(paths.monitor_socket);
-  const control::FlippedBit& bit = fault.flipped_bit();
-  return monitor_flip_bit(paths.monitor_socket, bit.region(), bit.byte(),
-                          bit.bit());
+  return monitor_flip_bit(paths.monitor_socket, fault.flipped_bit());
 }
 
 Status Agent::migrate(const control::MigrateRequest& request,

@@ -44,12 +44,12 @@ Status monitor_stop(const std::string& socket_path) {
 }
 
 Status monitor_flip_bit(const std::string& socket_path,
-                        const std::string& region, uint64_t byte,
-                        uint32_t bit) {
+                        const control::FlippedBit& bit) {
   return without_answer(call(socket_path, {{"command", "flip-bit"},
-                                           {"region", region},
-                                           {"offset", byte},
-                                           {"bit", bit}}));
+                                           {"region", bit.region()},
+                                           {"offset", bit.byte()},
+                                           {"bit", bit.bit()},
+                                           {"tracked", !bit.untracked()}}));
 }
 
 Status monitor_kill_guest(const std::string& socket_path) {

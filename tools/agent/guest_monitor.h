@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/control/control.pb.h"
 
 namespace causeway {
 
@@ -14,7 +15,7 @@ Result<nlohmann::json> monitor_status(const std::string& socket_path);
 Result<nlohmann::json> monitor_check(const std::string& socket_path);
 Status monitor_stop(const std::string& socket_path);
 Status monitor_flip_bit(const std::string& socket_path,
-                        const std::string& region, uint64_t byte, uint32_t bit);
+                        const control::FlippedBit& bit);
 Status monitor_kill_guest(const std::string& socket_path);
 
 }  // namespace causeway

@@ -21,6 +21,7 @@ struct GuestCommand {
   std::string region = "ram0";
   uint64_t byte = 0;
   uint32_t bit = 0;
+  bool untracked = false;
 
   Result<std::unique_ptr<AgentClient>> client() const {
     return AgentClient::create(agent);
@@ -102,6 +103,7 @@ Status flip_bit(const GuestCommand& command) {
   fault.mutable_flipped_bit()->set_region(command.region);
   fault.mutable_flipped_bit()->set_byte(command.byte);
   fault.mutable_flipped_bit()->set_bit(command.bit);
+  fault.mutable_flipped_bit()->set_untracked(command.untracked);
   return client->break_guest(fault);
 }
 
@@ -169,6 +171,8 @@ void add_guest_command(CLI::App* app, CommandContext* context) {
   flip->add_option("--region", command->region)->capture_default_str();
   flip->add_option("--byte", command->byte)->required();
   flip->add_option("--bit", command->bit)->capture_default_str();
+  flip->add_flag("--untracked", command->untracked,
+                 "Behind the dirty log's back");
   flip->group("");
   CLI::App* kill = add(family, "kill", "For tests: the guest crashes", command,
                        context, &kill_guest);
