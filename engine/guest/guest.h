@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/guest/dirty_log.h"
 #include "engine/guest/region.h"
 
@@ -25,10 +26,15 @@ class Guest {
 
   // Returns when no vCPU runs and no device I/O is in flight. If this process
   // dies after pause() and before commit(), the guest resumes by itself.
-  virtual Status pause() = 0;
+  // The value is the moment, on this host's monotonic clock, when the last
+  // vCPU had stopped; never before the call, never after the return, and the
+  // latter may be much later than the former: the blackout begins there.
+  virtual Result<Instant> pause() = 0;
 
-  // Source: back to running (an aborted migration). Target: activation.
-  virtual Status resume() = 0;
+  // Source: back to running (an aborted migration). Target: activation. The
+  // value is the moment when the first vCPU went on, likewise within the call:
+  // the blackout ends there.
+  virtual Result<Instant> resume() = 0;
 
   // Source, paused: from here on the guest stays frozen even when this process
   // dies. The last call before the target is told to run.

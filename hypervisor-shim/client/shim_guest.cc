@@ -4,9 +4,11 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/protocol/state_fd.h"
 
 namespace causeway {
@@ -80,12 +82,24 @@ ShimGuest::ShimGuest(std::unique_ptr<ShimConnection> connection, GuestSpec spec,
       region_fds_(std::move(region_fds)),
       dirty_log_(*connection_, std::move(owed)) {}
 
-Status ShimGuest::pause() {
-  return connection_->call_empty(MessageType::kPause);
+Result<Instant> ShimGuest::pause() {
+  return call_for_moment(MessageType::kPause);
 }
 
-Status ShimGuest::resume() {
-  return connection_->call_empty(MessageType::kResume);
+Result<Instant> ShimGuest::resume() {
+  return call_for_moment(MessageType::kResume);
+}
+
+// The VMM's word, as far as it can be true: a VMM that is broken, or that
+// counts its time elsewhere (a time namespace), costs the ledger no more than
+// what the call took.
+Result<Instant> ShimGuest::call_for_moment(MessageType type) {
+  const Instant called = monotonic_now();
+  CAUSEWAY_ASSIGN(
+      const ShimConnection::Answer answer,
+      connection_->call(type, shim::encode_empty(connection_->next(type))));
+  CAUSEWAY_ASSIGN(const Instant told, shim::decode_moment(answer.payload));
+  return std::clamp(told, called, monotonic_now());
 }
 
 Status ShimGuest::commit() {

@@ -31,8 +31,8 @@ class ShimGuest : public Guest {
       std::chrono::milliseconds call_timeout = kShimCallTimeout);
 
   const GuestSpec& spec() const override { return spec_; }
-  Status pause() override;
-  Status resume() override;
+  Result<Instant> pause() override;
+  Result<Instant> resume() override;
   Status commit() override;
   Result<std::vector<std::byte>> save_state() override;
   Status load_state(std::span<const std::byte> state) override;
@@ -50,6 +50,7 @@ class ShimGuest : public Guest {
  private:
   ShimGuest(std::unique_ptr<shim::ShimConnection> connection, GuestSpec spec,
             std::vector<UniqueFd> region_fds, shim::OwedMemory owed);
+  Result<Instant> call_for_moment(shim::MessageType type);
 
   std::unique_ptr<shim::ShimConnection> connection_;
   GuestSpec spec_;

@@ -52,9 +52,16 @@ typedef struct cw_vmm_ops {
   uint32_t struct_bytes;
   uint32_t reserved;
 
-  /* Returns when no vCPU runs and no device I/O is in flight. */
-  int (*pause)(void* vmm);
-  int (*resume)(void* vmm);
+  /* pause returns when no vCPU runs and no device I/O is in flight, and says
+   * when the last vCPU had stopped; resume, when the first one went on. Both
+   * in CLOCK_MONOTONIC nanoseconds within the call, taken where it happens,
+   * not where it is waited for: the blackout is what lies between them.
+   * *stopped_ns and *running_ns are 0 before; a VMM that does not know leaves
+   * that, and the library takes the moment before the call of pause and after
+   * the return of resume: a report may say too much blackout, never too
+   * little. On failure nobody looks at them. */
+  int (*pause)(void* vmm, uint64_t* stopped_ns);
+  int (*resume)(void* vmm, uint64_t* running_ns);
 
   /* All vCPU and device state of the paused guest, in the VMM's own format. */
   int (*save_state)(void* vmm, cw_sink* out, char* why, size_t why_bytes);

@@ -190,10 +190,14 @@ Result<ShimService::Answer> ShimService::answer(const Message& request,
     return Answer{encode_empty(ok), {}};
   };
   switch (request.header.type) {
-    case MessageType::kPause:
-      return empty(pause());
-    case MessageType::kResume:
-      return empty(resume());
+    case MessageType::kPause: {
+      CAUSEWAY_ASSIGN(const Instant stopped, pause());
+      return Answer{encode_moment(ok, stopped), {}};
+    }
+    case MessageType::kResume: {
+      CAUSEWAY_ASSIGN(const Instant went_on, resume());
+      return Answer{encode_moment(ok, went_on), {}};
+    }
     case MessageType::kCommit:
       return empty(commit());
     case MessageType::kSaveState:
@@ -223,19 +227,19 @@ Result<ShimService::Answer> ShimService::answer(const Message& request,
   }
 }
 
-Status ShimService::pause() {
+Result<Instant> ShimService::pause() {
   CAUSEWAY_TRY(refuse_if_dead());
-  CAUSEWAY_TRY(vmm_.pause());
+  CAUSEWAY_ASSIGN(const Instant stopped, vmm_.pause());
   paused_ = true;
-  return {};
+  return stopped;
 }
 
-Status ShimService::resume() {
+Result<Instant> ShimService::resume() {
   CAUSEWAY_TRY(refuse_if_dead());
-  CAUSEWAY_TRY(vmm_.resume());
+  CAUSEWAY_ASSIGN(const Instant went_on, vmm_.resume());
   paused_ = false;
   committed_ = false;
-  return {};
+  return went_on;
 }
 
 Status ShimService::commit() {

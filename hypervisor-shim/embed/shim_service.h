@@ -68,8 +68,8 @@ class ShimService {
   void lose_mover();
 
   Result<Answer> answer(const Message& request, std::span<const UniqueFd> fds);
-  Status pause();
-  Status resume();
+  Result<Instant> pause();
+  Result<Instant> resume();
   Status commit();
   Result<Answer> save_state(Header ok);
   Status load_state(const Message& request, std::span<const UniqueFd> fds);

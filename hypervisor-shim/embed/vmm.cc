@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/protocol/limits.h"
 
 namespace causeway::shim {
@@ -47,12 +48,23 @@ Status status_of(int returned, std::string_view call,
   return error;
 }
 
+Instant instant_of(uint64_t ns) {
+  return Instant(Duration(static_cast<int64_t>(ns)));
+}
+
 }  // namespace
 
-Status Vmm::pause() { return status_of(ops_.pause(vmm_), "pause the guest"); }
+Result<Instant> Vmm::pause() {
+  const Instant called = monotonic_now();
+  uint64_t stopped_ns = 0;
+  CAUSEWAY_TRY(status_of(ops_.pause(vmm_, &stopped_ns), "pause the guest"));
+  return stopped_ns != 0 ? instant_of(stopped_ns) : called;
+}
 
-Status Vmm::resume() {
-  return status_of(ops_.resume(vmm_), "resume the guest");
+Result<Instant> Vmm::resume() {
+  uint64_t running_ns = 0;
+  CAUSEWAY_TRY(status_of(ops_.resume(vmm_, &running_ns), "resume the guest"));
+  return running_ns != 0 ? instant_of(running_ns) : monotonic_now();
 }
 
 Result<std::vector<std::byte>> Vmm::save_state() {

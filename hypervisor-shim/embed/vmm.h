@@ -11,6 +11,7 @@
 
 #include "engine/base/bitmap.h"
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/guest/region.h"
 #include "hypervisor-shim/embed/causeway_shim.h"
 
@@ -27,8 +28,10 @@ class Vmm {
   // Every function of `ops` is there (the C ABI checked it).
   Vmm(const cw_vmm_ops& ops, void* vmm) : ops_(ops), vmm_(vmm) {}
 
-  Status pause();
-  Status resume();
+  // When the last vCPU had stopped, the first one went on: as the VMM says
+  // or, where it does not know, the call of pause and the return of resume.
+  Result<Instant> pause();
+  Result<Instant> resume();
   Result<std::vector<std::byte>> save_state();
   Status load_state(std::span<const std::byte> state);
   Result<std::vector<std::byte>> features();

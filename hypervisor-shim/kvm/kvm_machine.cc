@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/kvm/boot_state.h"
 #include "hypervisor-shim/kvm/dirty_bitmap.h"
 #include "hypervisor-shim/kvm/dirty_ring.h"
@@ -69,7 +70,7 @@ Status KvmMachine::make_vcpus(uint32_t count, lab::PortCalls& ports,
                               lab::MachineEvents& events) {
   for (uint32_t i = 0; i < count; ++i) {
     CAUSEWAY_ASSIGN(auto vcpu, Vcpu::create(device_.fd(), vm_.get(), i, ports,
-                                            events, *tracker_));
+                                            events, *tracker_, first_run_));
     vcpus_.push_back(std::move(vcpu));
   }
   CAUSEWAY_TRY(set_cpuid(features_));
@@ -112,17 +113,21 @@ Status KvmMachine::start(bool running) {
   return {};
 }
 
-Status KvmMachine::pause() {
+Result<Instant> KvmMachine::pause() {
+  Instant stopped = monotonic_now();
   for (auto& vcpu : vcpus_) vcpu->request_park();
   const auto deadline = std::chrono::steady_clock::now() + kLastStepGrace;
   for (auto& vcpu : vcpus_) vcpu->await_last_step(deadline);
-  for (auto& vcpu : vcpus_) vcpu->park();
-  return {};
+  for (auto& vcpu : vcpus_) stopped = std::max(stopped, vcpu->park());
+  return stopped;
 }
 
-Status KvmMachine::resume() {
-  for (auto& vcpu : vcpus_) vcpu->resume();
-  return {};
+Result<Instant> KvmMachine::resume() {
+  const Instant called = monotonic_now();
+  first_run_.forget();
+  bool any = false;
+  for (auto& vcpu : vcpus_) any = vcpu->resume() || any;
+  return any ? first_run_.await() : called;
 }
 
 Status KvmMachine::save(lab::StateWriter& out) {

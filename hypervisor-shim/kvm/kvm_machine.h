@@ -10,6 +10,7 @@
 #include "hypervisor-shim/kvm/kvm_device.h"
 #include "hypervisor-shim/kvm/memory_slot.h"
 #include "hypervisor-shim/kvm/vcpu.h"
+#include "hypervisor-shim/lab/first_run.h"
 #include "hypervisor-shim/lab/machine.h"
 #include "hypervisor-shim/lab/options.h"
 
@@ -28,8 +29,8 @@ class KvmMachine : public lab::Machine {
   bool has_avx() const override { return features_.has_avx(); }
 
   Status start(bool running) override;
-  Status pause() override;
-  Status resume() override;
+  Result<Instant> pause() override;
+  Result<Instant> resume() override;
   Status save(lab::StateWriter& out) override;
   Status load(lab::StateReader& in) override;
   std::vector<std::byte> features() override;
@@ -56,6 +57,7 @@ class KvmMachine : public lab::Machine {
   const lab::GuestMemory& memory_;
   MemorySlot slot_;
   std::unique_ptr<DirtyTracker> tracker_;
+  lab::FirstRun first_run_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::vector<uint32_t> msrs_;
   size_t xsave_bytes_ = 0;

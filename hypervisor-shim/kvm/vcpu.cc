@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "engine/base/assert.h"
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/kvm/kvm_device.h"
 #include "hypervisor-shim/lab/guest_abi.h"
 
@@ -41,7 +42,8 @@ Result<std::unique_ptr<Vcpu>> Vcpu::create(int kvm_fd, int vm_fd,
                                            uint32_t index,
                                            lab::PortCalls& ports,
                                            lab::MachineEvents& events,
-                                           DirtyTracker& tracker) {
+                                           DirtyTracker& tracker,
+                                           lab::FirstRun& first_run) {
   UniqueFd fd(::ioctl(vm_fd, KVM_CREATE_VCPU, index));
   if (!fd) return errno_error(errno, "KVM_CREATE_VCPU");
   const int bytes = ::ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -53,21 +55,22 @@ Result<std::unique_ptr<Vcpu>> Vcpu::create(int kvm_fd, int vm_fd,
   if (at == MAP_FAILED) return errno_error(errno, "map a vCPU's run area");
   std::unique_ptr<Vcpu> vcpu(new Vcpu(std::move(fd), static_cast<kvm_run*>(at),
                                       static_cast<size_t>(bytes), index, ports,
-                                      events, tracker));
+                                      events, tracker, first_run));
   CAUSEWAY_TRY(tracker.add_vcpu(vcpu->fd()));
   return vcpu;
 }
 
 Vcpu::Vcpu(UniqueFd fd, kvm_run* run, size_t run_bytes, uint32_t index,
            lab::PortCalls& ports, lab::MachineEvents& events,
-           DirtyTracker& tracker)
+           DirtyTracker& tracker, lab::FirstRun& first_run)
     : fd_(std::move(fd)),
       run_(run),
       run_bytes_(run_bytes),
       index_(index),
       ports_(ports),
       events_(events),
-      tracker_(tracker) {}
+      tracker_(tracker),
+      first_run_(first_run) {}
 
 Vcpu::~Vcpu() {
   stop();
@@ -94,10 +97,11 @@ void Vcpu::await_last_step(std::chrono::steady_clock::time_point deadline) {
   changed_.wait_until(lock, deadline, [this] { return parked_; });
 }
 
-void Vcpu::park() {
+Instant Vcpu::park() {
   std::unique_lock lock(mutex_);
   if (!parked_) kick();
   changed_.wait(lock, [this] { return parked_; });
+  return stopped_at_;
 }
 
 // The request is made (last_step_ ends with the kick) before the signal.
@@ -106,12 +110,13 @@ void Vcpu::kick() {
   if (thread_.joinable()) ::pthread_kill(thread_.native_handle(), kKickSignal);
 }
 
-void Vcpu::resume() {
+bool Vcpu::resume() {
   std::lock_guard lock(mutex_);
-  if (wanted_ != Wanted::kPark || dead_) return;
+  if (wanted_ != Wanted::kPark || dead_) return false;
   wanted_ = Wanted::kRun;
   parked_ = false;
   changed_.notify_all();
+  return true;
 }
 
 void Vcpu::stop() {
@@ -132,6 +137,7 @@ void Vcpu::loop() {
   ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   ::pthread_setname_np(::pthread_self(), fmt::format("vcpu{}", index_).c_str());
   while (wait_until_wanted()) {
+    first_run_.note();
     while (run_once() == Outcome::kGoOn) {
     }
   }
@@ -161,10 +167,13 @@ Vcpu::Outcome Vcpu::run_once() {
     complete_port_call();
     return Outcome::kParkNow;
   }
-  if (::ioctl(fd(), KVM_RUN, 0) != 0) {
-    if (errno == EINTR || errno == EAGAIN) return Outcome::kGoOn;
+  const int returned = ::ioctl(fd(), KVM_RUN, 0);
+  const int failure = errno;
+  if (wanted_ != Wanted::kRun) stopped_at_ = monotonic_now();
+  if (returned != 0) {
+    if (failure == EINTR || failure == EAGAIN) return Outcome::kGoOn;
     return die(fmt::format("KVM_RUN failed on vCPU {}: {}", index_,
-                           std::generic_category().message(errno)));
+                           std::generic_category().message(failure)));
   }
   return handle_exit();
 }

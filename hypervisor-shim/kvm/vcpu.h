@@ -25,6 +25,7 @@
 #include "engine/base/result.h"
 #include "engine/base/unique_fd.h"
 #include "hypervisor-shim/kvm/dirty_tracker.h"
+#include "hypervisor-shim/lab/first_run.h"
 #include "hypervisor-shim/lab/machine.h"
 
 namespace causeway::kvm {
@@ -35,7 +36,8 @@ class Vcpu {
                                               uint32_t index,
                                               lab::PortCalls& ports,
                                               lab::MachineEvents& events,
-                                              DirtyTracker& tracker);
+                                              DirtyTracker& tracker,
+                                              lab::FirstRun& first_run);
   ~Vcpu();
 
   int fd() const { return fd_.get(); }
@@ -48,10 +50,12 @@ class Vcpu {
   // For a vCPU that was woken for its last step: until it has parked or the
   // time is up.
   void await_last_step(std::chrono::steady_clock::time_point deadline);
-  // Returns when it has parked.
-  void park();
+  // Returns when it has parked: the moment at which KVM_RUN returned for that,
+  // or an earlier one when it was not in KVM_RUN any more.
+  Instant park();
 
-  void resume();
+  // False: it runs already, or has died.
+  bool resume();
   void stop();  // ends the thread
 
  private:
@@ -59,8 +63,8 @@ class Vcpu {
   enum class Outcome { kGoOn, kParkNow, kDied };
 
   Vcpu(UniqueFd fd, kvm_run* run, size_t run_bytes, uint32_t index,
-       lab::PortCalls& ports, lab::MachineEvents& events,
-       DirtyTracker& tracker);
+       lab::PortCalls& ports, lab::MachineEvents& events, DirtyTracker& tracker,
+       lab::FirstRun& first_run);
 
   void loop();
   bool wait_until_wanted();  // false: the thread ends
@@ -78,6 +82,7 @@ class Vcpu {
   lab::PortCalls& ports_;
   lab::MachineEvents& events_;
   DirtyTracker& tracker_;
+  lab::FirstRun& first_run_;
 
   std::atomic<Wanted> wanted_{Wanted::kPark};
   std::atomic<bool> last_step_{false};
@@ -85,6 +90,7 @@ class Vcpu {
   std::condition_variable changed_;
   bool parked_ = true;
   bool dead_ = false;
+  Instant stopped_at_;  // of the thread until it has parked
   std::thread thread_;
 };
 

@@ -15,6 +15,7 @@
 
 #include "engine/base/bitmap.h"
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 
 namespace causeway::lab {
 
@@ -49,9 +50,13 @@ class Machine {
 
   // Returns when every vCPU is parked with nothing half done. A vCPU that
   // sleeps in the guest's halt has been woken for one last step, so that the
-  // guest's clock shows when it was stopped.
-  virtual Status pause() = 0;
-  virtual Status resume() = 0;
+  // guest's clock shows when it was stopped. Says when the last vCPU left the
+  // guest for that, which it did after the call (the moment of the call, if
+  // none ran).
+  virtual Result<Instant> pause() = 0;
+  // Returns when the first vCPU goes on, and says when that was (the moment of
+  // the call, if none had to).
+  virtual Result<Instant> resume() = 0;
 
   // Sections of the state blob (state_blob.h); paused.
   virtual Status save(StateWriter& out) = 0;

@@ -53,9 +53,19 @@ std::span<const std::byte> bytes_of(const void* data, size_t bytes) {
   return {static_cast<const std::byte*>(data), bytes};
 }
 
-int pause(void* vmm) { return returned(vmm_of(vmm).pause()); }
+int moment(const Result<Instant>& from, uint64_t* to_ns) {
+  if (!from) return returned(from.error());
+  *to_ns = static_cast<uint64_t>(from->time_since_epoch().count());
+  return 0;
+}
 
-int resume(void* vmm) { return returned(vmm_of(vmm).resume()); }
+int pause(void* vmm, uint64_t* stopped_ns) {
+  return moment(vmm_of(vmm).pause(), stopped_ns);
+}
+
+int resume(void* vmm, uint64_t* running_ns) {
+  return moment(vmm_of(vmm).resume(), running_ns);
+}
 
 int save_state(void* vmm, cw_sink* out, char* why, size_t why_bytes) {
   auto state = vmm_of(vmm).save_state();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/lab/guest_image.h"
 #include "hypervisor-shim/lab/shim_ops.h"
 #include "hypervisor-shim/lab/state_blob.h"
@@ -176,20 +177,20 @@ Status Vmm::check_alive() const {
 }
 
 // A guest that dies is still paused with success: nothing of it runs.
-Status Vmm::pause() {
+Result<Instant> Vmm::pause() {
   std::lock_guard lock(machine_mutex_);
-  if (state() == State::kStopped) return check_alive();
-  CAUSEWAY_TRY(machine_->pause());
+  if (state() == State::kStopped) CAUSEWAY_TRY(check_alive());
+  CAUSEWAY_ASSIGN(const Instant stopped, machine_->pause());
   if (devices_.disk() != nullptr) devices_.disk()->pause();
   std::lock_guard state_lock(state_mutex_);
   if (state_ == State::kRunning) state_ = State::kPaused;
-  return {};
+  return stopped;
 }
 
-Status Vmm::resume() {
+Result<Instant> Vmm::resume() {
   std::lock_guard lock(machine_mutex_);
   CAUSEWAY_TRY(check_alive());
-  if (state() == State::kRunning) return {};
+  if (state() == State::kRunning) return monotonic_now();
   if (state() == State::kIncoming && !loaded_) {
     return make_error(ErrorCode::kInvalidArgument,
                       "this shell has no guest yet: load its state first");

@@ -43,8 +43,8 @@ class Vmm : private DeviceWrites, private MachineEvents {
   ~Vmm() override;
 
   // The functions behind cw_vmm_ops, on the shim's service thread.
-  Status pause();
-  Status resume();
+  Result<Instant> pause();
+  Result<Instant> resume();
   Result<std::vector<std::byte>> save_state();
   Status load_state(std::span<const std::byte> state);
   Status dirty_collect(uint64_t* bitmap);

@@ -1,8 +1,10 @@
 #include "hypervisor-shim/process/process_machine.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/lab/guest_abi.h"
 #include "hypervisor-shim/process/cpu_features.h"
 
@@ -26,8 +28,8 @@ Result<std::unique_ptr<lab::Machine>> ProcessMachine::create(
       new ProcessMachine(memory, std::move(window), std::move(tracker), ports));
   for (uint32_t i = 0; i < options.vcpus; ++i) {
     CAUSEWAY_ASSIGN(
-        auto vcpu, VcpuThread::create(
-                       {i, machine->window(), memory.data(), &ports, &events}));
+        auto vcpu, VcpuThread::create({i, machine->window(), memory.data(),
+                                       &ports, &events, &machine->first_run_}));
     machine->vcpus_.push_back(std::move(vcpu));
   }
   machine->layout_ = machine->vcpus_.front()->layout();
@@ -60,35 +62,42 @@ Status ProcessMachine::start(bool running) {
     vcpus_[i]->set_state(std::move(state));
   }
   has_state_ = true;
-  return resume();
+  CAUSEWAY_TRY(resume());
+  return {};
 }
 
-Status ProcessMachine::pause() {
-  if (!running_) return {};
+Result<Instant> ProcessMachine::pause() {
+  Instant stopped = monotonic_now();
+  if (!running_) return stopped;
   for (const auto& vcpu : vcpus_) vcpu->request_park();
   for (size_t i = 0; i < vcpus_.size(); ++i) {
     // A vCPU that slept makes one more step and parks at its next port call.
     if (!ports_.wake(static_cast<uint32_t>(i))) vcpus_[i]->kick();
   }
   for (const auto& vcpu : vcpus_) {
-    if (vcpu->wait_parked(kLastStepMax)) continue;
-    vcpu->kick();
-    vcpu->wait_parked();
+    if (!vcpu->wait_parked(kLastStepMax)) {
+      vcpu->kick();
+      vcpu->wait_parked();
+    }
+    stopped = std::max(stopped, vcpu->stopped_at());
   }
   running_ = false;
-  return {};
+  return stopped;
 }
 
-Status ProcessMachine::resume() {
-  if (running_) return {};
+Result<Instant> ProcessMachine::resume() {
+  const Instant called = monotonic_now();
+  if (running_) return called;
   if (!has_state_) {
     return make_error(ErrorCode::kInvalidArgument,
                       "process VMM: this shell has no state to run from; load "
                       "a guest's state first");
   }
-  for (const auto& vcpu : vcpus_) vcpu->release();
+  first_run_.forget();
+  bool any = false;
+  for (const auto& vcpu : vcpus_) any = vcpu->release() || any;
   running_ = true;
-  return {};
+  return any ? first_run_.await() : called;
 }
 
 Status ProcessMachine::save(lab::StateWriter& out) {

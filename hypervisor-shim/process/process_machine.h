@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "hypervisor-shim/lab/first_run.h"
 #include "hypervisor-shim/lab/guest_memory.h"
 #include "hypervisor-shim/lab/machine.h"
 #include "hypervisor-shim/lab/options.h"
@@ -32,8 +33,8 @@ class ProcessMachine : public lab::Machine {
   bool has_avx() const override;
 
   Status start(bool running) override;
-  Status pause() override;
-  Status resume() override;
+  Result<Instant> pause() override;
+  Result<Instant> resume() override;
   Status save(lab::StateWriter& out) override;
   Status load(lab::StateReader& in) override;
   std::vector<std::byte> features() override;
@@ -55,6 +56,7 @@ class ProcessMachine : public lab::Machine {
   MappedWindow window_;
   WriteProtectTracker tracker_;
   lab::PortCalls& ports_;
+  lab::FirstRun first_run_;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   XsaveLayout layout_;      // of the host
   XsaveLayout offered_;     // to guests: less what --cpu-mask names

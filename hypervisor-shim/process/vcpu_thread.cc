@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/lab/guest_abi.h"
 
 namespace causeway::process {
@@ -147,6 +148,7 @@ void VcpuThread::handle_fault(int signal, siginfo_t* info, void* frame) {
 void VcpuThread::parked_in(ucontext_t& frame) {
   // A signal that was sent twice arrives once too often.
   if (left_ || (!park_wanted_.load() && !dead_.load())) return;
+  stopped_at_ = monotonic_now();
   if (entered_) {
     capture(frame, layout_, state_);
   } else {
@@ -155,6 +157,7 @@ void VcpuThread::parked_in(ucontext_t& frame) {
   sleep_parked();
   left_ = ending_.load();
   if (entered_) install(left_ ? own_ : state_, layout_, frame);
+  if (!left_) context_.first_run->note();
 }
 
 void VcpuThread::enter(const ucontext_t& frame) {
@@ -220,14 +223,15 @@ void VcpuThread::wait_parked() {
   changed_.wait(lock, [this] { return parked_; });
 }
 
-void VcpuThread::release() {
+bool VcpuThread::release() {
   const std::lock_guard lock(mutex_);
   CAUSEWAY_ASSERT(parked_);
-  if (dead_.load()) return;
+  if (dead_.load()) return false;
   park_wanted_.store(false);
   parked_ = false;
   released_ = true;
   changed_.notify_all();
+  return true;
 }
 
 void VcpuThread::end() {

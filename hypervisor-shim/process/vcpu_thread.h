@@ -31,6 +31,7 @@
 #include <thread>
 
 #include "engine/base/result.h"
+#include "hypervisor-shim/lab/first_run.h"
 #include "hypervisor-shim/lab/machine.h"
 #include "hypervisor-shim/process/vcpu_state.h"
 
@@ -43,6 +44,7 @@ struct VcpuContext {
   const std::byte* memory = nullptr;  // the same, as the VMM sees it
   lab::PortCalls* ports = nullptr;
   lab::MachineEvents* events = nullptr;
+  lab::FirstRun* first_run = nullptr;
 };
 
 class VcpuThread {
@@ -62,11 +64,13 @@ class VcpuThread {
   bool wait_parked(std::chrono::microseconds longest);
   void wait_parked();
 
-  // While parked.
+  // While parked. stopped_at(): when the signal for that took it out of the
+  // guest, or its last fault, if it has died.
+  Instant stopped_at() const { return stopped_at_; }
   const VcpuState& state() const { return state_; }
   void set_state(VcpuState state) { state_ = std::move(state); }
-  // Runs on from state(). A vCPU that died stays parked.
-  void release();
+  // Runs on from state(). False: it has died and stays parked.
+  bool release();
 
   // Leaves the guest for good and joins the thread. The guest must not sleep
   // in a port call.
@@ -91,8 +95,9 @@ class VcpuThread {
   std::unique_ptr<std::byte[]> signal_stack_;
   XsaveLayout layout_;
   Status layout_status_;
-  VcpuState own_;    // the thread's, from before the guest
-  VcpuState state_;  // the guest's; of this thread unless parked
+  VcpuState own_;       // the thread's, from before the guest
+  VcpuState state_;     // the guest's; of this thread unless parked
+  Instant stopped_at_;  // likewise
 
   std::mutex mutex_;
   std::condition_variable changed_;

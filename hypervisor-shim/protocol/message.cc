@@ -246,6 +246,20 @@ Result<std::string> decode_died(std::span<const std::byte> payload) {
   return why;
 }
 
+Packet encode_moment(Header header, Instant moment) {
+  ByteWriter writer = start_packet(header);
+  writer.put(static_cast<uint64_t>(moment.time_since_epoch().count()));
+  return finish_packet(writer);
+}
+
+Result<Instant> decode_moment(std::span<const std::byte> payload) {
+  Reader reader(payload);
+  const auto ns = reader.number<uint64_t>("moment");
+  CAUSEWAY_TRY(reader.finish());
+  constexpr auto kLast = static_cast<uint64_t>(Duration::max().count());
+  return Instant(Duration(static_cast<int64_t>(std::min(ns, kLast))));
+}
+
 Packet encode_version(Header header, Version version) {
   ByteWriter writer = start_packet(header);
   writer.put(version);

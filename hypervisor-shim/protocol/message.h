@@ -16,7 +16,8 @@
 //                   regions, features blob               memfd
 //   refused, error  code name, sentence                  -
 //   died            sentence                             -
-//   ok              of dirty-collect: version u32        -
+//   ok              of pause, resume: moment u64         -
+//                   of dirty-collect: version u32        -
 //                   of save-state:    bytes u64          a sealed memfd
 //                   of all others:    nothing            -
 //
@@ -29,6 +30,8 @@
 //
 //   region:  kind u32, page_bytes u32, bytes u64, name
 //   name, sentence, blob:  length u32, then the bytes
+//   moment:  nanoseconds of CLOCK_MONOTONIC, the same in all processes of a
+//            host: when the last vCPU had stopped, the first one went on
 //
 // Every decoder treats its bytes as hostile: an Error (kPeerBroken) names what
 // is wrong with them. Fuzzed by tests/fuzz/shim_message_fuzz.cc.
@@ -41,6 +44,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/guest/region.h"
 
 namespace causeway::shim {
@@ -101,6 +105,10 @@ Error decode_error(std::span<const std::byte> payload);
 // kDied. Cut likewise.
 Packet encode_died(const std::string& why);
 Result<std::string> decode_died(std::span<const std::byte> payload);
+
+// Any moment at all is well-formed; whether it can be is the receiver's to say.
+Packet encode_moment(Header header, Instant moment);
+Result<Instant> decode_moment(std::span<const std::byte> payload);
 
 Packet encode_version(Header header, Version version);
 Result<Version> decode_version(std::span<const std::byte> payload);

@@ -131,8 +131,18 @@ cw_vmm_ops ContractVmm::ops() {
   };
   cw_vmm_ops ops{};
   ops.struct_bytes = sizeof(ops);
-  ops.pause = [](void* vmm) { return errno_of(machine(vmm).pause()); };
-  ops.resume = [](void* vmm) { return errno_of(machine(vmm).resume()); };
+  static constexpr auto moment = [](const Result<Instant>& from,
+                                    uint64_t* to_ns) {
+    if (!from) return -EIO;
+    *to_ns = static_cast<uint64_t>(from->time_since_epoch().count());
+    return 0;
+  };
+  ops.pause = [](void* vmm, uint64_t* stopped_ns) {
+    return moment(machine(vmm).pause(), stopped_ns);
+  };
+  ops.resume = [](void* vmm, uint64_t* running_ns) {
+    return moment(machine(vmm).resume(), running_ns);
+  };
   // The contract moves no state.
   ops.save_state = [](void*, cw_sink*, char*, size_t) { return -ENOSYS; };
   ops.load_state = [](void*, const void*, size_t, char*, size_t) {

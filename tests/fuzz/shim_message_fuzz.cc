@@ -42,6 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)decode_empty(payload).has_value();
   (void)decode_died(payload).has_value();
   (void)decode_version(payload).has_value();
+  if (const auto moment = decode_moment(payload))
+    CAUSEWAY_ASSERT(*moment >= Instant{} && *moment <= kNever);
   (void)decode_features(payload).has_value();
   (void)decode_range(payload).has_value();
   if (const auto bytes = decode_blob_bytes(payload))

@@ -15,6 +15,8 @@ namespace causeway::sim {
 SimGuest::SimGuest(const SimGuestOptions& options)
     : random_(options.seed),
       write_bytes_s_(options.write_bytes_s),
+      act_time_(options.act_time),
+      answer_time_(options.answer_time),
       running_(!options.shell) {
   spec_.name = "sim";
   spec_.hypervisor = "sim";
@@ -84,17 +86,22 @@ Instant SimGuest::step(Instant now) {
   return wrote_until_ + one;
 }
 
-Status SimGuest::pause() {
+Result<Instant> SimGuest::pause() {
   if (fail_pause) return make_error(ErrorCode::kTimeout, "pause: no answer");
+  pass_time(act_time_);
+  step(now_);
   running_ = false;
   stopped_at_ = now_;
-  return {};
+  pass_time(answer_time_);
+  return stopped_at_;
 }
 
-Status SimGuest::resume() {
+Result<Instant> SimGuest::resume() {
+  pass_time(act_time_);
   running_ = true;
-  resumed_at_ = now_;
-  return {};
+  resumed_at_ = wrote_until_ = now_;
+  pass_time(answer_time_);
+  return resumed_at_;
 }
 
 Status SimGuest::commit() {

@@ -22,6 +22,10 @@ struct SimGuestOptions {
   double zero_share = 0.0;  // of what is used: blocks written as zeros
   uint64_t seed = 1;
   bool shell = false;  // an empty one, that waits for a guest
+  // Of pause() and resume(): from the call until the vCPUs stop or go on, and
+  // from there until the answer.
+  Duration act_time{0};
+  Duration answer_time{0};
 };
 
 class SimGuest final : public Guest, public DirtyLog, public Stepper {
@@ -30,8 +34,8 @@ class SimGuest final : public Guest, public DirtyLog, public Stepper {
 
   // Guest.
   const GuestSpec& spec() const override { return spec_; }
-  Status pause() override;
-  Status resume() override;
+  Result<Instant> pause() override;
+  Result<Instant> resume() override;
   Status commit() override;
   Result<std::vector<std::byte>> save_state() override;
   Status load_state(std::span<const std::byte> state) override;
@@ -53,6 +57,9 @@ class SimGuest final : public Guest, public DirtyLog, public Stepper {
 
   // What a call outside step() takes as the time.
   void set_now(Instant now) { now_ = now; }
+  // Makes time pass inside a call (and set_now() be called); needed for
+  // act_time and answer_time.
+  std::function<void(Duration)> pass_time = [](Duration) {};
 
   bool running() const { return running_; }
   bool committed() const { return committed_; }
@@ -93,6 +100,8 @@ class SimGuest final : public Guest, public DirtyLog, public Stepper {
   std::vector<Region> regions_;
   std::mt19937_64 random_;
   double write_bytes_s_;
+  Duration act_time_;
+  Duration answer_time_;
   bool running_;
   bool committed_ = false;
   bool logging_ = false;

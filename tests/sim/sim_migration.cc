@@ -28,6 +28,8 @@ SimMigration::SimMigration(const SimMigrationOptions& options)
   simulator.add(*source_);
   simulator.add(*target_);
   simulator.on_time = [this](Instant now) { set_time(now); };
+  guest.pass_time = [this](Duration time) { simulator.pass(time); };
+  shell.pass_time = guest.pass_time;
 }
 
 void SimMigration::set_time(Instant now) {

@@ -31,6 +31,12 @@ bool Simulator::run(const std::function<bool()>& finished, Instant until) {
   return true;
 }
 
+void Simulator::pass(Duration time) {
+  if (time == Duration{0}) return;
+  now_ += time;
+  if (on_time) on_time(now_);
+}
+
 // A virtual link has no fds: what one stepper posted changes when another
 // wants to be woken, so all are asked again before time moves.
 Instant Simulator::next_wake() {

@@ -14,12 +14,15 @@ class Simulator {
  public:
   void add(Stepper& stepper) { entries_.push_back({&stepper, Instant{}}); }
 
-  // Called before each jump of time, with the time it jumps to.
+  // Called at each jump of time, with the time it jumps to.
   std::function<void(Instant)> on_time;
 
   // Runs until `finished` says so; false when `until` came first or nothing
   // would ever happen again.
   bool run(const std::function<bool()>& finished, Instant until);
+
+  // For a stepper that blocks: so much time passes inside its step.
+  void pass(Duration time);
 
   Instant now() const { return now_; }
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <thread>
 
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/protocol/owed_memory.h"
 #include "hypervisor-shim/protocol/seqpacket.h"
 #include "tests/hypervisor-shim/embed/fake_vmm.h"
@@ -75,6 +76,60 @@ Error connect_error(const shim::Packet& hello, const std::vector<int>& fds) {
   return guest ? Error{ErrorCode::kInternal, "it connected"} : guest.error();
 }
 
+struct Called {
+  Instant before;
+  Instant told;
+  Instant after;
+};
+
+Called call(ShimGuest& guest, Result<Instant> (ShimGuest::*what)()) {
+  Called called{};
+  called.before = monotonic_now();
+  const auto told = (guest.*what)();
+  called.after = monotonic_now();
+  EXPECT_TRUE(told);
+  if (told) called.told = *told;
+  return called;
+}
+
+TEST(ShimGuestTest, TheVmmSaysWhenItsGuestStoppedAndWentOn) {
+  FakeVmm vmm;
+  const auto guest = ShimGuest::connect(vmm.socket_path());
+  ASSERT_TRUE(guest);
+  vmm.pause_ms = 200;
+  const Instant stop = monotonic_now() + milliseconds(100);
+  vmm.moment_ns = static_cast<uint64_t>(stop.time_since_epoch().count());
+  EXPECT_EQ(call(**guest, &ShimGuest::pause).told, stop);
+}
+
+// Unknown: as much blackout as it can have been.
+TEST(ShimGuestTest, AVmmThatDoesNotKnowTheMomentCostsTheCall) {
+  FakeVmm vmm;
+  const auto guest = ShimGuest::connect(vmm.socket_path());
+  ASSERT_TRUE(guest);
+  vmm.pause_ms = 200;
+  const Called pause = call(**guest, &ShimGuest::pause);
+  EXPECT_GE(pause.told, pause.before);
+  EXPECT_LE(pause.told, pause.after - milliseconds(200));
+  const Called resume = call(**guest, &ShimGuest::resume);
+  EXPECT_GE(resume.told, resume.before);
+  EXPECT_LE(resume.told, resume.after);
+}
+
+TEST(ShimGuestTest, AMomentOutsideOfTheCallIsNotBelieved) {
+  FakeVmm vmm;
+  const auto guest = ShimGuest::connect(vmm.socket_path());
+  ASSERT_TRUE(guest);
+  for (const uint64_t lie : {uint64_t{1}, uint64_t{1} << 62, ~uint64_t{0}}) {
+    vmm.moment_ns = lie;
+    for (const auto what : {&ShimGuest::pause, &ShimGuest::resume}) {
+      const Called called = call(**guest, what);
+      EXPECT_GE(called.told, called.before) << lie;
+      EXPECT_LE(called.told, called.after) << lie;
+    }
+  }
+}
+
 TEST(ShimGuestTest, NoSocketIsUnreachable) {
   const auto guest = ShimGuest::connect("/tmp/causeway-no-such/shim.sock");
   ASSERT_FALSE(guest);
@@ -100,13 +155,13 @@ TEST(ShimGuestTest, HungVmmGivesATimeoutThatSaysSo) {
     GTEST_SKIP() << "the machine is too loaded for a hello within 20 ms";
   }
   vmm.pause_ms = 200;
-  const Status paused = (*hasty)->pause();
+  const auto paused = (*hasty)->pause();
   ASSERT_FALSE(paused);
   EXPECT_EQ(paused.error().code, ErrorCode::kTimeout);
   EXPECT_THAT(paused.error().message, HasSubstr("no answer to pause"));
   EXPECT_THAT(paused.error().message, HasSubstr("VMM hangs"));
   // Whatever comes late answers no later call.
-  const Status resumed = (*hasty)->resume();
+  const auto resumed = (*hasty)->resume();
   ASSERT_FALSE(resumed);
   EXPECT_EQ(resumed.error().code, ErrorCode::kTimeout);
   hasty->reset();
@@ -124,7 +179,7 @@ TEST(ShimGuestTest, EndOfTheVmmIsTheGuestsDeath) {
   vmm.reset();
   ASSERT_TRUE((*guest)->died());
   EXPECT_EQ((*guest)->died()->code, ErrorCode::kGuestDied);
-  const Status paused = (*guest)->pause();
+  const auto paused = (*guest)->pause();
   ASSERT_FALSE(paused);
   EXPECT_EQ(paused.error().code, ErrorCode::kGuestDied);
 }

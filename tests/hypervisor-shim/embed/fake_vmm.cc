@@ -38,15 +38,17 @@ cw_region region(uint32_t kind, int fd, uint64_t blocks, const char* name) {
 cw_vmm_ops FakeVmm::ops() {
   cw_vmm_ops ops{};
   ops.struct_bytes = sizeof(ops);
-  ops.pause = [](void* vmm) {
+  ops.pause = [](void* vmm, uint64_t* stopped_ns) {
     FakeVmm& fake = self(vmm);
     ++fake.pauses;
     std::this_thread::sleep_for(std::chrono::milliseconds(fake.pause_ms));
     if (fake.pause_result == 0) fake.running = false;
+    *stopped_ns = fake.moment_ns;
     return fake.pause_result.load();
   };
-  ops.resume = [](void* vmm) {
+  ops.resume = [](void* vmm, uint64_t* running_ns) {
     ++self(vmm).resumes;
+    *running_ns = self(vmm).moment_ns;
     self(vmm).running = true;
     return 0;
   };

@@ -34,11 +34,13 @@ class FakeVmm {
   std::atomic<int> tracking_stops{0};
   std::atomic<bool> running{true};
 
-  // What the next calls return, and how long a pause takes.
+  // What the next calls return, and how long a pause takes; what
+  // pause and resume say of the moment.
   std::atomic<int> pause_result{0};
   std::atomic<int> load_result{0};
   std::atomic<int> collect_result{0};
   std::atomic<int> pause_ms{0};
+  std::atomic<uint64_t> moment_ns{0};  // 0: it does not know
 
   // Set before the shim is asked.
   std::vector<char> state = {'s', 't', 'a', 't', 'e'};

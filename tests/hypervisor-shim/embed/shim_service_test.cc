@@ -136,7 +136,7 @@ TEST(ShimServiceTest, ErrorsOfTheVmmComeThrough) {
   const auto guest = connect(vmm);
   ASSERT_NE(guest, nullptr);
   vmm.pause_result = -EIO;
-  const Status paused = guest->pause();
+  const auto paused = guest->pause();
   ASSERT_FALSE(paused);
   EXPECT_EQ(paused.error().code, ErrorCode::kIo);
   vmm.load_result = -EINVAL;
@@ -280,7 +280,7 @@ TEST(ShimServiceTest, DeathIsToldAndStopsTheMove) {
   ASSERT_TRUE(eventually([&] { return guest->died().has_value(); }));
   EXPECT_EQ(guest->died()->code, ErrorCode::kGuestDied);
   EXPECT_THAT(guest->died()->message, HasSubstr("triple fault of vCPU 0"));
-  const Status paused = guest->pause();
+  const auto paused = guest->pause();
   ASSERT_FALSE(paused);
   EXPECT_EQ(paused.error().code, ErrorCode::kGuestDied);
 }

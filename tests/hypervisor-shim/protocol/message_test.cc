@@ -152,7 +152,9 @@ TEST(MessageTest, LongSentencesAreCut) {
 
 TEST(MessageTest, SmallPayloadsThereAndBack) {
   const Header header{MessageType::kOk, 1};
-  Packet packet = encode_version(header, 17);
+  Packet packet = encode_moment(header, Instant(Duration(1'234'567)));
+  EXPECT_EQ(*decode_moment(payload_of(packet)), Instant(Duration(1'234'567)));
+  packet = encode_version(header, 17);
   EXPECT_EQ(*decode_version(payload_of(packet)), 17u);
   packet = encode_blob_bytes(header, 4711);
   EXPECT_EQ(*decode_blob_bytes(payload_of(packet)), 4711u);
@@ -173,6 +175,14 @@ TEST(MessageTest, SmallPayloadsAreChecked) {
   EXPECT_FALSE(decode_range(payload_of(packet)));
   packet.pop_back();
   EXPECT_FALSE(decode_version(payload_of(packet)));
+  packet = encode_moment(header, Instant{});
+  packet.push_back(std::byte{0});
+  EXPECT_FALSE(decode_moment(payload_of(packet)));
+  packet.resize(packet.size() - 2);
+  EXPECT_FALSE(decode_moment(payload_of(packet)));
+  // No moment is before the clock began, whatever the bits.
+  packet = encode_moment(header, Instant(Duration(-1)));
+  EXPECT_EQ(*decode_moment(payload_of(packet)), kNever);
   packet = encode_range(header, {0, 0, 1});
   packet[12] = std::byte{kRegionsMax};
   EXPECT_THAT(decode_range(payload_of(packet)).error().message,
