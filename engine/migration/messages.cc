@@ -48,6 +48,7 @@ void put(ByteWriter& out, const PreparedMessage& m) {
 void put(ByteWriter&, const CommitMessage&) {}
 void put(ByteWriter& out, const RunningMessage& m) {
   put_duration(out, m.resume);
+  put_duration(out, m.answered);
   out.put(m.engine_cpu_us);
   out.put(m.engine_rss_bytes);
 }
@@ -117,6 +118,7 @@ bool get(ByteReader& in, PreparedMessage& m) {
 bool get(ByteReader&, CommitMessage&) { return true; }
 bool get(ByteReader& in, RunningMessage& m) {
   m.resume = get_duration(in);
+  m.answered = get_duration(in);
   m.engine_cpu_us = in.get<uint64_t>();
   m.engine_rss_bytes = in.get<uint64_t>();
   return true;

@@ -69,7 +69,9 @@ struct PreparedMessage {
 };
 struct CommitMessage {};
 struct RunningMessage {
-  Duration resume{0};          // from Commit's arrival until the guest runs
+  // From Commit's arrival on, on the target's own clock:
+  Duration resume{0};          // until the first vCPU went on
+  Duration answered{0};        // until this was sent; the guest runs meanwhile
   uint64_t engine_cpu_us = 0;  // of the target's mover
   uint64_t engine_rss_bytes = 0;
 };

@@ -13,7 +13,7 @@ Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
   if (!running) return Outcome::kWait;
   deadline_ = kNever;
   const Duration waited = now - lap_;
-  const Duration travel = std::max(waited - running->resume, Duration{0});
+  const Duration travel = std::max(waited - running->answered, Duration{0});
   report_.ledger.add("resume", running->resume);
   // Of Commit there and Running back only the way there is blackout.
   report_.ledger.add("round_trips", travel / 2);

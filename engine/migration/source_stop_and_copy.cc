@@ -4,9 +4,10 @@
 
 namespace causeway {
 
-Result<SourceSession::Outcome> SourceSession::step_pause(Instant now) {
-  lap_ = now;
-  CAUSEWAY_TRY(guest_.pause());
+// The guest runs on while the call is under way: the blackout begins when its
+// last vCPU has stopped, and what the call takes after that is the line `stop`.
+Result<SourceSession::Outcome> SourceSession::step_pause(Instant) {
+  CAUSEWAY_ASSIGN(lap_, guest_.pause());
   paused_ = true;
   state_ = State::kLastCollect;
   return Outcome::kAgain;

@@ -103,6 +103,7 @@ class TargetSession final : public Stepper {
   ProofLevel proof_level_ = ProofLevel::kFrozen;
   FinalMessage final_;
   PreparedMessage prepared_;
+  RunningMessage running_;
   std::optional<ImageProof> proof_;
   std::vector<uint64_t> synced_roots_;  // disks that changed since need a sync
   Instant lap_;

@@ -135,20 +135,20 @@ Result<TargetSession::Outcome> TargetSession::step_await_commit(Instant now) {
 
 // Stage 5.
 Result<TargetSession::Outcome> TargetSession::step_resume(Instant) {
-  CAUSEWAY_TRY(shell_.resume());
+  CAUSEWAY_ASSIGN(const Instant went_on, shell_.resume());
+  running_.resume = went_on - lap_;
+  const EngineUse use = engine_use_();
+  running_.engine_cpu_us = use.cpu_us;
+  running_.engine_rss_bytes = use.rss_bytes;
   state_ = State::kRunning;
   return Outcome::kAgain;
 }
 
 Result<TargetSession::Outcome> TargetSession::step_running(Instant now) {
-  const EngineUse use = engine_use_();
-  RunningMessage running;
-  running.resume = lap(now);
-  running.engine_cpu_us = use.cpu_us;
-  running.engine_rss_bytes = use.rss_bytes;
+  running_.answered = lap(now);
   // The guest runs here now: a source that cannot be told any more changes
   // nothing about that.
-  [[maybe_unused]] const auto sent = control_.send(encode_message(running));
+  [[maybe_unused]] const auto sent = control_.send(encode_message(running_));
   state_ = State::kDone;
   return Outcome::kWait;
 }

@@ -25,7 +25,8 @@ std::vector<Message> samples() {
           FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
           prepared,
           CommitMessage{},
-          RunningMessage{std::chrono::microseconds(5), 6, 7},
+          RunningMessage{std::chrono::microseconds(5),
+                         std::chrono::microseconds(8), 6, 7},
           AbortMessage{ErrorCode::kNoSpace, "no room"}};
 }
 
