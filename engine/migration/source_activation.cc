@@ -7,8 +7,14 @@
 
 namespace causeway {
 
+Result<SourceSession::Outcome> SourceSession::step_send_commit(Instant now) {
+  lap("commit", now);
+  state_ = State::kAwaitRunning;
+  CAUSEWAY_TRY(control_.send(encode_message(CommitMessage{})));
+  return Outcome::kAgain;
+}
+
 Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
-  if (report_.ledger.lines().back().first != "commit") lap("commit", now);
   CAUSEWAY_ASSIGN(const auto running, expect<RunningMessage>(now));
   if (!running) return Outcome::kWait;
   deadline_ = kNever;

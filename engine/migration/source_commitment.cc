@@ -7,9 +7,6 @@
 namespace causeway {
 
 Result<SourceSession::Outcome> SourceSession::step_await_prepared(Instant now) {
-  if (report_.ledger.lines().back().first != "state_save") {
-    lap("state_save", now);
-  }
   // Large last rounds go on while this waits: the target is busy, not lost.
   if (!round_->landed()) await_from(now);
   CAUSEWAY_ASSIGN(const auto prepared, expect<PreparedMessage>(now));
@@ -67,9 +64,8 @@ Result<SourceSession::Outcome> SourceSession::step_commit(Instant now) {
   CAUSEWAY_TRY(guest_.commit());
   // From here on a failure to send is no reason to run the guest here: the
   // bytes may have left.
-  state_ = State::kAwaitRunning;
+  state_ = State::kSendCommit;
   await_from(now);
-  CAUSEWAY_TRY(control_.send(encode_message(CommitMessage{})));
   return Outcome::kAgain;
 }
 

@@ -24,11 +24,13 @@ const char* SourceSession::stage() const {
     case State::kLastCollect:
     case State::kLastRound:
     case State::kSaveState:
+    case State::kSendFinal:
       return "stop-and-copy";
     case State::kAwaitPrepared:
     case State::kStrictProof:
     case State::kCommit:
       return "commitment";
+    case State::kSendCommit:
     case State::kAwaitRunning:
       return "activation";
     case State::kFrozenProof:

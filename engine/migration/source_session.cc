@@ -81,12 +81,16 @@ Result<SourceSession::Outcome> SourceSession::advance(Instant now) {
       return step_last_round(now);
     case State::kSaveState:
       return step_save_state(now);
+    case State::kSendFinal:
+      return step_send_final(now);
     case State::kAwaitPrepared:
       return step_await_prepared(now);
     case State::kStrictProof:
       return step_strict_proof(now);
     case State::kCommit:
       return step_commit(now);
+    case State::kSendCommit:
+      return step_send_commit(now);
     case State::kAwaitRunning:
       return step_await_running(now);
     case State::kFrozenProof:

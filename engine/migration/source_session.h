@@ -11,8 +11,10 @@
 //
 // Each state makes at most one blocking call (a shim call), so that the time
 // between two steps is that call's, and the ledger's lines add up by
-// construction. Any trouble before commit: the guest resumes here and the
-// target is told. After commit only the target may run it.
+// construction. What the peer answers with its own times is sent in a state of
+// its own, so that the time until the answer holds all of theirs. Any trouble
+// before commit: the guest resumes here and the target is told. After commit
+// only the target may run it.
 #pragma once
 
 #include <cstdint>
@@ -101,10 +103,12 @@ class SourceSession final : public Stepper {
     kLastCollect,
     kLastRound,
     kSaveState,
+    kSendFinal,
     kAwaitPrepared,  // stage 4
     kStrictProof,
     kCommit,
-    kAwaitRunning,  // stage 5
+    kSendCommit,  // stage 5
+    kAwaitRunning,
     kFrozenProof,
     kDone,
     kFailed,
@@ -130,12 +134,14 @@ class SourceSession final : public Stepper {
   Result<Outcome> step_last_collect(Instant now);
   Result<Outcome> step_last_round(Instant now);
   Result<Outcome> step_save_state(Instant now);
+  Result<Outcome> step_send_final(Instant now);
 
   Result<Outcome> step_await_prepared(Instant now);
   Status check_roots(const PreparedMessage& prepared) const;
   Result<Outcome> step_strict_proof(Instant now);
   Result<Outcome> step_commit(Instant now);
 
+  Result<Outcome> step_send_commit(Instant now);
   Result<Outcome> step_await_running(Instant now);
   Result<Outcome> step_frozen_proof(Instant now);
 
@@ -150,7 +156,7 @@ class SourceSession final : public Stepper {
   void lap(const char* line, Instant now);
   void fail(Error error);
   void finish();
-  bool committed() const { return state_ >= State::kAwaitRunning; }
+  bool committed() const { return state_ >= State::kSendCommit; }
   uint64_t sent_blocks() const;
   uint64_t wire_bytes() const;
   uint64_t owed_blocks() const;
@@ -182,6 +188,7 @@ class SourceSession final : public Stepper {
   std::vector<Bitmap> whole_;  // stop-and-copy: all is owed, no log needed
   Version version_ = 1;
   FenceId fence_ = 0;
+  std::vector<std::byte> guest_state_;  // until it is sent
   std::optional<Round> round_;
   Instant round_began_;
   Instant decide_began_;

@@ -45,10 +45,16 @@ Result<SourceSession::Outcome> SourceSession::step_last_round(Instant now) {
 
 Result<SourceSession::Outcome> SourceSession::step_save_state(Instant now) {
   lap("last_blocks", now);
-  CAUSEWAY_ASSIGN(auto state, guest_.save_state());
-  report_.state_bytes = state.size();
-  CAUSEWAY_TRY(
-      control_.send(encode_message(FinalMessage{fence_, std::move(state)})));
+  CAUSEWAY_ASSIGN(guest_state_, guest_.save_state());
+  report_.state_bytes = guest_state_.size();
+  state_ = State::kSendFinal;
+  return Outcome::kAgain;
+}
+
+Result<SourceSession::Outcome> SourceSession::step_send_final(Instant now) {
+  lap("state_save", now);
+  CAUSEWAY_TRY(control_.send(
+      encode_message(FinalMessage{fence_, std::move(guest_state_)})));
   await_from(now);
   state_ = State::kAwaitPrepared;
   return Outcome::kAgain;
