@@ -181,10 +181,10 @@ typedef struct GuestCheck {
 
 /* The first page of a vCPU's area: written by the guest, read by the VMM. */
 typedef struct GuestCpu {
-  uint64_t steps;       /* one an iteration of the loop; never skips */
-  uint64_t steps_check; /* ~steps, written after it */
-  uint64_t last_step_ns;
-  uint64_t max_gap_ns; /* between two steps, blackouts apart */
+  uint64_t steps;        /* one an iteration of the loop; never skips */
+  uint64_t steps_check;  /* ~steps, written after it */
+  uint64_t last_look_ns; /* at the clock */
+  uint64_t max_gap_ns;   /* between two looks, blackouts apart */
   uint64_t blackout_ns;
   uint32_t epoch; /* of the clock, as last seen */
   uint32_t filled;

@@ -55,19 +55,19 @@ static int steps_agree(const Vcpu* v) {
          (!v->params->has_avx || kept_high() == ~v->steps);
 }
 
-static void note_time(Vcpu* v) {
+void note_time(Vcpu* v) {
   GuestCpu* page = v->page;
   uint32_t epoch;
   const uint64_t now_ns = clock_ns(&epoch);
   const uint64_t gap_ns =
-      now_ns > page->last_step_ns ? now_ns - page->last_step_ns : 0;
+      now_ns > page->last_look_ns ? now_ns - page->last_look_ns : 0;
   if (epoch != page->epoch) {
     page->blackout_ns = gap_ns;
     page->epoch = epoch;
   } else if (gap_ns > page->max_gap_ns) {
     page->max_gap_ns = gap_ns;
   }
-  page->last_step_ns = now_ns;
+  page->last_look_ns = now_ns;
   v->now_ns = now_ns;
 }
 
@@ -120,7 +120,7 @@ static void set_up(Vcpu* v, uint32_t index) {
   versions_init(&v->ram);
   versions_init(&v->disk);
   v->page->steps_check = ~0ull;
-  v->page->last_step_ns = clock_ns(&v->page->epoch);
+  v->page->last_look_ns = clock_ns(&v->page->epoch);
   keep_in_registers(0, params->has_avx);
 }
 

@@ -90,6 +90,9 @@ static inline uint64_t mix64(uint64_t x) {
   return x ^ (x >> 32);
 }
 
+/* main.c: looks at the clock and keeps the gap since the last look. */
+void note_time(Vcpu* v);
+
 /* clock.c */
 uint64_t clock_ns(uint32_t* epoch);
 

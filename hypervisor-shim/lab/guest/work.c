@@ -119,7 +119,12 @@ uint32_t work_step(Vcpu* v) {
   maybe_flush(v);
   const uint64_t allowed = allowance(v);
   uint64_t written = 0;
-  while (written < allowed && write_one(v)) ++written;
+  /* A look after each: blocks whose pages fault take long, and the guest would
+   * count the step in which it was stopped as blackout. */
+  while (written < allowed && write_one(v)) {
+    ++written;
+    note_time(v);
+  }
   spend(v, written);
   if (allowed == 0) return GUEST_PACED_HALT_US;
   if (written == 0 && v->busy) return GUEST_IDLE_HALT_US | GUEST_HALT_FOR_DISK;
