@@ -16,11 +16,9 @@ void Notifier::notify() const {
   const uint64_t one = 1;
   // EAGAIN means that the counter is full: the sleeper wakes all the same.
   [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
-  notified_.store(true, std::memory_order_release);
 }
 
 void Notifier::drain() const {
-  if (!notified_.exchange(false, std::memory_order_acquire)) return;
   uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(fd_.get(), &count, sizeof count);
 }

@@ -81,7 +81,7 @@ endfunction()
 # causeway_test(NAME SOURCES a_test.cc ... [DEPS ...] [LABELS ...] [TIMEOUT s])
 # One GoogleTest binary is one ctest entry: cheaper on 2 cores than one process
 # a case. Skipped cases are gathered by tools/check from the output.
-# GoogleTest's headers are parsed once a build (tests/precompiled).
+# GoogleTest's headers are parsed once a build (tests/CMakeLists.txt).
 function(causeway_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   find_package(GTest REQUIRED)
