@@ -33,7 +33,7 @@ target_compile_options(causeway_flags INTERFACE
 # GCC 12 at -O2 and above warns of std::string's own memcpy (GCC PR 105651) and
 # of the unused alternatives of std::variant (PR 80635).
 target_compile_options(causeway_flags INTERFACE
-  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
+  "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-maybe-uninitialized>")
 if(CAUSEWAY_SANITIZE)
   list(JOIN CAUSEWAY_SANITIZE "," causeway_sanitizers)
   target_compile_options(causeway_flags INTERFACE
