@@ -73,6 +73,7 @@ Error unreachable(int errno_value, const std::string& peer) {
 Result<TcpStream> start_stream(const SocketAddress& address) {
   CAUSEWAY_ASSIGN(UniqueFd fd, new_tcp_socket(address.storage.ss_family));
   CAUSEWAY_TRY(set_stream_options(fd.get()));
+  choose_congestion_control(fd.get());
   if (::connect(fd.get(), address.get(), address.bytes) != 0 &&
       errno != EINPROGRESS) {
     return unreachable(errno, address.text());
@@ -89,7 +90,7 @@ Status finish_connect(const TcpStream& stream, const Deadline& deadline) {
   socklen_t bytes = sizeof error;
   ::getsockopt(stream.fd.get(), SOL_SOCKET, SO_ERROR, &error, &bytes);
   if (error != 0) return unreachable(error, stream.peer);
-  set_congestion_control(stream.fd.get());
+  settle_congestion_control(stream.fd.get());
   return {};
 }
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <string_view>
+#include <string>
 
 #include "engine/path/tcp/limits.h"
 #include "engine/path/tcp/tcp_stats.h"
@@ -21,6 +21,20 @@ Status set_option(int fd, int level, int name, int value, const char* what) {
     return errno_error(errno, what);
   }
   return {};
+}
+
+// "" when the kernel does not say.
+std::string congestion_control(int fd) {
+  std::array<char, 16> name{};  // TCP_CA_NAME_MAX
+  socklen_t bytes = name.size() - 1;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes) != 0) {
+    return {};
+  }
+  return name.data();
+}
+
+void set_congestion_control(int fd, const std::string& name) {
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), name.size());
 }
 
 Error timed_out(const std::string& peer) {
@@ -74,18 +88,20 @@ Status set_stream_options(int fd) {
                     "TCP_KEEPINTVL");
 }
 
-void set_congestion_control(int fd) {
-  std::array<char, 16> name{};  // TCP_CA_NAME_MAX
-  socklen_t bytes = name.size() - 1;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), &bytes) != 0) {
-    return;
-  }
-  if (!std::string_view(name.data()).starts_with("bbr")) return;
-  if (tcp_stats(fd).rtt >= kTcpShortPathRtt) return;
+void choose_congestion_control(int fd) {
+  if (!congestion_control(fd).starts_with("bbr")) return;
   // Refused where the operator allows no other
   // (tcp_allowed_congestion_control): slower, and no trouble.
-  constexpr std::string_view kCubic = "cubic";
-  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kCubic.data(), kCubic.size());
+  set_congestion_control(fd, "cubic");
+}
+
+void settle_congestion_control(int fd) {
+  if (tcp_stats(fd).rtt < kTcpShortPathRtt) return;
+  const UniqueFd other(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const std::string usual = congestion_control(other.get());
+  if (!usual.empty() && usual != congestion_control(fd)) {
+    set_congestion_control(fd, usual);
+  }
 }
 
 bool wait_ready(int fd, short events, const Deadline& deadline) {

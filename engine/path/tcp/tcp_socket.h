@@ -38,12 +38,14 @@ Result<UniqueFd> new_tcp_socket(int family);
 // TCP_USER_TIMEOUT (a peer that vanished is noticed, idle or not).
 Status set_stream_options(int fd);
 
-// Connected: where the host's default is BBR and the round trip is below
-// kTcpShortPathRtt, takes CUBIC (RFC 9438). BBR paces by timers, which cost a
-// third of the goodput where the processors are the limit, and it takes a
-// receiver that is busy placing for a slow link (README.md). Any other choice
-// of the operator's stands, and BBR does on longer paths.
-void set_congestion_control(int fd);
+// Where the host's default is BBR: CUBIC (RFC 9438) on a path shorter than
+// kTcpShortPathRtt. BBR paces by timers, which cost a third of the goodput
+// where the processors are the limit, and it takes a receiver that is busy
+// placing for a slow link (README.md). Any other default of the operator's
+// stands. Two steps, since Linux goes on pacing a connection that began with
+// BBR: CUBIC before connect(), and BBR again after it if the path is long.
+void choose_congestion_control(int fd);
+void settle_congestion_control(int fd);
 
 // Returns false when the deadline passed first.
 bool wait_ready(int fd, short events, const Deadline& deadline);

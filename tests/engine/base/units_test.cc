@@ -1,5 +1,6 @@
 #include "engine/base/units.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -30,7 +31,7 @@ TEST(Units, WrongSizesAreNamed) {
     const auto result = parse_bytes(text);
     ASSERT_FALSE(result) << text;
     EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_NE(result.error().message.find("\"" + std::string(text) + "\""),
+    EXPECT_NE(result.error().message.find(fmt::format("\"{}\"", text)),
               std::string::npos)
         << result.error().message;
   }
