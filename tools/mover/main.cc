@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "engine/runtime/clock.h"
+#include "engine/runtime/topology.h"
 #include "tools/mover/command_reader.h"
 #include "tools/mover/mover_events.h"
 #include "tools/mover/source_mover.h"
@@ -25,15 +26,18 @@ int main(int argc, char**) {
   // stdout belongs to the events.
   spdlog::set_default_logger(spdlog::stderr_logger_mt("mover"));
   CommandReader commands;
+  // Looked at while the agents still talk: it takes hwloc milliseconds.
+  auto topology = Topology::of_this_host();
   const std::string line = commands.read_spec();
   const Instant began = monotonic_now();
   if (line.empty()) return 1;  // the agent changed its mind
   auto spec = parse_mover_spec(line);
-  if (!spec) {
-    write_event(failed_event(spec.error(), GuestPlace::kSource));
+  if (!spec || !topology) {
+    write_event(failed_event(spec ? topology.error() : spec.error(),
+                             GuestPlace::kSource));
     return 1;
   }
   return spec->role == MoverRole::kSource
-             ? run_source_mover(*spec, began, commands)
-             : run_target_mover(*spec, commands);
+             ? run_source_mover(*spec, began, std::move(*topology), commands)
+             : run_target_mover(*spec, std::move(*topology), commands);
 }

@@ -31,10 +31,10 @@ Result<std::optional<unsigned>> node_of_guest(const Topology& topology,
 
 }  // namespace
 
-Result<std::unique_ptr<MoverWorkers>> MoverWorkers::plan(GuestImage& image,
+Result<std::unique_ptr<MoverWorkers>> MoverWorkers::plan(Topology topology,
+                                                         GuestImage& image,
                                                          uint32_t workers,
                                                          size_t scratch_bytes) {
-  CAUSEWAY_ASSIGN(Topology topology, Topology::of_this_host());
   CAUSEWAY_ASSIGN(const auto node, node_of_guest(topology, image));
   WorkerPlan plan = plan_workers(topology, workers, node);
   if (const NumaNode* home = topology.node(plan.node); home != nullptr) {

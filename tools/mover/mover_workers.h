@@ -20,7 +20,8 @@ class MoverWorkers {
   // Plans `workers` workers on the node of the guest's memory (the first node
   // when it has none yet) and binds the calling thread, the session's, to
   // that node; `scratch_bytes` of each are allocated there.
-  static Result<std::unique_ptr<MoverWorkers>> plan(GuestImage& image,
+  static Result<std::unique_ptr<MoverWorkers>> plan(Topology topology,
+                                                    GuestImage& image,
                                                     uint32_t workers,
                                                     size_t scratch_bytes);
 

@@ -51,8 +51,11 @@ class ReportedSession final : public Stepper {
 // Everything one run needs, in the order in which it is taken down.
 class SourceMover {
  public:
-  SourceMover(const MoverSpec& spec, Instant began)
-      : spec_(spec), began_(began), pacer_(spec.bandwidth_bytes_s) {}
+  SourceMover(const MoverSpec& spec, Instant began, Topology topology)
+      : spec_(spec),
+        began_(began),
+        topology_(std::move(topology)),
+        pacer_(spec.bandwidth_bytes_s) {}
 
   ~SourceMover() {
     for (auto& sender : senders_) sender->stop();
@@ -67,6 +70,7 @@ class SourceMover {
 
   const MoverSpec& spec_;
   const Instant began_;
+  Topology topology_;  // until the workers have it
   Pacer pacer_;
   Notifier wake_;
   std::unique_ptr<ShimGuest> guest_;
@@ -105,8 +109,9 @@ Status SourceMover::open() {
 }
 
 Status SourceMover::open_senders() {
-  CAUSEWAY_ASSIGN(workers_, MoverWorkers::plan(*image_, spec_.streams,
-                                               Sender::kScratchBytes));
+  CAUSEWAY_ASSIGN(
+      workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
+                                   Sender::kScratchBytes));
   for (uint32_t i = 0; i < spec_.streams; ++i) {
     CAUSEWAY_ASSIGN(auto channel, path_->open_bulk(i));
     channels_.push_back(std::move(channel));
@@ -136,9 +141,9 @@ int SourceMover::run(CommandReader& commands) {
 
 }  // namespace
 
-int run_source_mover(const MoverSpec& spec, Instant began,
+int run_source_mover(const MoverSpec& spec, Instant began, Topology topology,
                      CommandReader& commands) {
-  SourceMover mover(spec, began);
+  SourceMover mover(spec, began, std::move(topology));
   if (auto opened = mover.open(); !opened) {
     write_event(failed_event(opened.error(), GuestPlace::kSource));
     return 1;

@@ -46,7 +46,8 @@ class ReportedTarget final : public Stepper {
 
 class TargetMover {
  public:
-  explicit TargetMover(const MoverSpec& spec) : spec_(spec) {}
+  TargetMover(const MoverSpec& spec, Topology topology)
+      : spec_(spec), topology_(std::move(topology)) {}
   ~TargetMover() {
     for (auto& receiver : receivers_) receiver->stop();
     if (workers_ != nullptr) workers_->join();
@@ -59,6 +60,7 @@ class TargetMover {
   Status open_receivers(InboundPath& path);
 
   const MoverSpec& spec_;
+  Topology topology_;  // until the workers have it
   Notifier wake_;
   std::unique_ptr<ShimGuest> shell_;
   std::unique_ptr<GuestImage> image_;
@@ -80,8 +82,9 @@ Status TargetMover::open() {
   // The key comes with the source's hello, before the first put.
   image_ = std::make_unique<GuestImage>(std::move(stores), 0);
   versions_ = std::make_unique<VersionTable>(*image_);
-  CAUSEWAY_ASSIGN(workers_, MoverWorkers::plan(*image_, spec_.streams,
-                                               Placement::kScratchBytes));
+  CAUSEWAY_ASSIGN(
+      workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
+                                   Placement::kScratchBytes));
   CAUSEWAY_ASSIGN(path_,
                   listener.accept(spec_.token, spec_.streams, kSourceComesMax));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
@@ -124,8 +127,9 @@ int TargetMover::run(CommandReader& commands) {
 
 }  // namespace
 
-int run_target_mover(const MoverSpec& spec, CommandReader& commands) {
-  TargetMover mover(spec);
+int run_target_mover(const MoverSpec& spec, Topology topology,
+                     CommandReader& commands) {
+  TargetMover mover(spec, std::move(topology));
   if (auto opened = mover.open(); !opened) {
     write_event(failed_event(opened.error(), GuestPlace::kSource));
     return 1;

@@ -2,12 +2,14 @@
 // guest when told.
 #pragma once
 
+#include "engine/runtime/topology.h"
 #include "tools/mover/command_reader.h"
 #include "tools/mover/mover_spec.h"
 
 namespace causeway {
 
 // The process's exit code: 0 after done, 1 after failed.
-int run_target_mover(const MoverSpec& spec, CommandReader& commands);
+int run_target_mover(const MoverSpec& spec, Topology topology,
+                     CommandReader& commands);
 
 }  // namespace causeway
