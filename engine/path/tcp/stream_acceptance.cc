@@ -57,16 +57,19 @@ Result<bool> StreamAcceptance::step(const Deadline& deadline) {
     return true;
   }
   if (waiting_[0].revents != 0) return false;
-  for (size_t i = strangers_.size(); i-- > 0;) {
-    Verdict verdict = Verdict::kWait;
-    if (waiting_[2 + 2 * i].revents != 0) {
-      CAUSEWAY_ASSIGN(verdict, hear(strangers_[i]));
-    } else if (waiting_[3 + 2 * i].revents != 0) {
+  // The oldest first, heard whether poll() saw it or not: the source says its
+  // hellos in order, and reads the answer to its first one first.
+  for (size_t i = 0; i < strangers_.size(); ++i) {
+    CAUSEWAY_ASSIGN(Verdict verdict, hear(strangers_[i]));
+    if (verdict == Verdict::kWait && waiting_[3 + 2 * i].revents != 0) {
       verdict = Verdict::kDrop;
     }
     if (verdict == Verdict::kAccept) accept(strangers_[i]);
-    if (verdict != Verdict::kWait) strangers_.erase(strangers_.begin() + i);
+    if (verdict == Verdict::kDrop) strangers_[i].stream.fd.reset();
   }
+  std::erase_if(strangers_, [](const Stranger& stranger) {
+    return !stranger.stream.fd;  // dropped, or a stream of the path now
+  });
   if (waiting_[1].revents != 0) CAUSEWAY_TRY(greet_new());
   return true;
 }
