@@ -85,6 +85,9 @@ sockaddr_in address_of(const char* host, uint64_t port) {
 void send_slice(const sockaddr_in& to, const uint8_t* memory, Slice slice) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
+  // As the tcp path does (engine/path/tcp/README.md); where it is refused, both
+  // have the host's default.
+  setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
     fail("connect");
   if (send(fd, &slice.index, sizeof slice.index, MSG_NOSIGNAL) !=
