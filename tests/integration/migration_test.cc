@@ -77,9 +77,14 @@ class KvmMigrationTest : public MigrationTest {
 TEST_F(KvmMigrationTest, PreCopyBitmapOneStream) {
   const json report = move({"--memory", "64M", "--disk", "32M", "--workload",
                             "mixed:20M", "--content", "mixed"},
-                           {"--proof", "frozen"});
+                           {"--streams", "1", "--proof", "frozen"});
   EXPECT_EQ(report.value("mode", ""), "pre-copy");
   EXPECT_EQ(report.value("streams", 0), 1);
+}
+
+TEST_F(KvmMigrationTest, TwoStreamsUnlessToldOtherwise) {
+  const json report = move({"--memory", "16M", "--workload", "idle"}, {});
+  EXPECT_EQ(report.value("streams", 0), 2);
 }
 
 TEST_F(KvmMigrationTest, PreCopyRingFourStreamsTwoCpus) {
