@@ -37,6 +37,30 @@ void expect_failure(const CommandResult& result, int exit_code,
       << result.text();
 }
 
+// A file system of a few megabytes; gone with the object, also when a test
+// gives up half-way.
+class SmallFileSystem {
+ public:
+  SmallFileSystem(const std::string& folder, const std::string& options)
+      : folder_(folder),
+        mounted_(mkdir(folder.c_str(), 0700) == 0 &&
+                 mount("tmpfs", folder.c_str(), "tmpfs", 0, options.c_str()) ==
+                     0) {}
+  ~SmallFileSystem() {
+    if (!mounted_) return;
+    EXPECT_EQ(umount(folder_.c_str()), 0);
+  }
+  SmallFileSystem(const SmallFileSystem&) = delete;
+  SmallFileSystem& operator=(const SmallFileSystem&) = delete;
+
+  bool mounted() const { return mounted_; }
+  const std::string& folder() const { return folder_; }
+
+ private:
+  std::string folder_;
+  bool mounted_;
+};
+
 class BadInputTest : public ::testing::Test {
  protected:
   // A guest that runs at A, of the kind that this machine has.
@@ -119,53 +143,44 @@ TEST_F(BadInputTest, SourceShortOfMemory) {
 }
 
 TEST_F(BadInputTest, TargetShortOfDisk) {
-  const std::string state = folder_.file("small");
-  ASSERT_EQ(mkdir(state.c_str(), 0700), 0);
-  if (mount("tmpfs", state.c_str(), "tmpfs", 0, "size=8m") != 0) {
+  const SmallFileSystem small(folder_.file("small"), "size=8m");
+  if (!small.mounted()) {
     GTEST_SKIP() << "mounting a small file system needs root";
   }
-  {
-    TestAgent b(folder_, "B", {state, {}, {}});
-    run_guest({"--disk", "16M"});
-    expect_failure(migrate(b.address()), kNoSpace,
-                   "short of disk space: the guest's disk needs 16M");
-    expect_guest_runs_at_source();
-    EXPECT_EQ(b.leftovers(), "");
-  }
-  EXPECT_EQ(umount(state.c_str()), 0);
+  TestAgent b(folder_, "B", {small.folder(), {}, {}});
+  run_guest({"--disk", "16M"});
+  expect_failure(migrate(b.address()), kNoSpace,
+                 "short of disk space: the guest's disk needs 16M");
+  expect_guest_runs_at_source();
+  EXPECT_EQ(b.leftovers(), "");
 }
 
 // There was room when it was reserved; then something else took it.
 TEST_F(BadInputTest, TargetsDiskFullInMidMove) {
-  const std::string state = folder_.file("small");
-  ASSERT_EQ(mkdir(state.c_str(), 0700), 0);
-  if (mount("tmpfs", state.c_str(), "tmpfs", 0, "size=64m") != 0) {
+  const SmallFileSystem small(folder_.file("small"), "size=64m");
+  if (!small.mounted()) {
     GTEST_SKIP() << "mounting a small file system needs root";
   }
-  {
-    TestAgent b(folder_, "B", {state, {}, {}});
-    run_guest({"--disk", "48M"});
-    ASSERT_TRUE(a_.wait_until_filled("g"));
-    RunningCommand migrate(
-        folder_, {"migrate", "g", "--from", a_.address(), "--to", b.address(),
-                  "--bandwidth", "20M"});
-    ASSERT_TRUE(migrate.wait_for_output("round 1"));
-    const int filler = ::open((state + "/filler").c_str(),
-                              O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    ASSERT_GE(filler, 0);
-    EXPECT_NE(::fallocate(filler, 0, 0, 64 << 20), 0) << "it must not fit";
-    const std::string block(1 << 16, 'x');
-    while (::write(filler, block.data(), block.size()) > 0) {
-    }
-    ::close(filler);
-    const CommandResult result = migrate.wait();
-    expect_failure(result, kNoSpace, "disk0");
-    EXPECT_NE(result.err.find("guest g runs on at A"), std::string::npos)
-        << result.err;
-    expect_guest_runs_at_source();
-    EXPECT_EQ(b.leftovers(), "");
+  TestAgent b(folder_, "B", {small.folder(), {}, {}});
+  run_guest({"--disk", "48M"});
+  ASSERT_TRUE(a_.wait_until_filled("g"));
+  RunningCommand migrate(folder_, {"migrate", "g", "--from", a_.address(),
+                                   "--to", b.address(), "--bandwidth", "20M"});
+  ASSERT_TRUE(migrate.wait_for_output("round 1"));
+  const int filler = ::open((small.folder() + "/filler").c_str(),
+                            O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(filler, 0);
+  EXPECT_NE(::fallocate(filler, 0, 0, 64 << 20), 0) << "it must not fit";
+  const std::string block(1 << 16, 'x');
+  while (::write(filler, block.data(), block.size()) > 0) {
   }
-  EXPECT_EQ(umount(state.c_str()), 0);
+  ::close(filler);
+  const CommandResult result = migrate.wait();
+  expect_failure(result, kNoSpace, "disk0");
+  EXPECT_NE(result.err.find("guest g runs on at A"), std::string::npos)
+      << result.err;
+  expect_guest_runs_at_source();
+  EXPECT_EQ(b.leftovers(), "");
 }
 
 TEST_F(BadInputTest, CpuFeaturesMissing) {
