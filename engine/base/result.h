@@ -60,10 +60,10 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   // Implicit on purpose, as in std::expected: `return value;`.
-  Result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT
-  Result(Error error)                                        // NOLINT
-      : state_(std::in_place_index<1>, std::move(error)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -103,7 +103,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}  // NOLINT
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(Error error) : error_(std::move(error)) {}
 
   bool has_value() const { return !error_.has_value(); }
   explicit operator bool() const { return has_value(); }
@@ -131,12 +132,15 @@ using Status = Result<void>;
   } while (false)
 
 // CAUSEWAY_ASSIGN(auto fd, open_file(path)): the value, or return its error.
+// A declaration and a name cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define CAUSEWAY_ASSIGN(decl, expr) \
   CAUSEWAY_ASSIGN_(decl, expr, CAUSEWAY_CONCAT_(causeway_result_, __LINE__))
 #define CAUSEWAY_ASSIGN_(decl, expr, name)   \
   auto name = (expr);                        \
   if (!name) return std::move(name).error(); \
   decl = std::move(name).value()
+// NOLINTEND(bugprone-macro-parentheses)
 #define CAUSEWAY_CONCAT_(a, b) CAUSEWAY_CONCAT2_(a, b)
 #define CAUSEWAY_CONCAT2_(a, b) a##b
 

@@ -22,7 +22,7 @@ class GuestImage {
   GuestImage(std::vector<std::unique_ptr<BlockStore>> stores,
              uint64_t digest_key);
 
-  size_t regions() const { return regions_.size(); }
+  RegionId regions() const { return static_cast<RegionId>(regions_.size()); }
   BlockStore& store(RegionId region) { return *regions_[region].store; }
   const RegionInfo& info(RegionId region) const {
     return regions_[region].store->info();

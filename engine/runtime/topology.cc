@@ -84,6 +84,7 @@ Result<Topology> Topology::load(Handle handle) {
   }
   std::vector<NumaNode> nodes;
   const int count = hwloc_get_nbobjs_by_type(handle.get(), HWLOC_OBJ_NUMANODE);
+  nodes.reserve(count);
   for (int i = 0; i < count; ++i) {
     nodes.push_back(describe_node(
         handle.get(),

@@ -49,8 +49,8 @@ void WorkerThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void WorkerThread::main(std::string name, const Topology& topology, PuSet pus,
-                        std::promise<Status> started) {
+void WorkerThread::main(const std::string& name, const Topology& topology,
+                        const PuSet& pus, std::promise<Status> started) {
   ::pthread_setname_np(::pthread_self(), name.c_str());
   ::pthread_getcpuclockid(::pthread_self(), &cpu_clock_);
   // Before anything of the work is touched: first touch decides the node.

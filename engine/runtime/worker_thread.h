@@ -34,7 +34,7 @@ class WorkerThread {
 
  private:
   WorkerThread() = default;
-  void main(std::string name, const Topology& topology, PuSet pus,
+  void main(const std::string& name, const Topology& topology, const PuSet& pus,
             std::promise<Status> started);
 
   static constexpr int64_t kRunning = -1;

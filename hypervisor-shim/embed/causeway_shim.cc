@@ -24,7 +24,6 @@ using causeway::Error;
 using causeway::ErrorCode;
 using causeway::RegionInfo;
 using causeway::RegionKind;
-using causeway::Result;
 using causeway::UniqueFd;
 using causeway::shim::ShimService;
 using causeway::shim::Vmm;

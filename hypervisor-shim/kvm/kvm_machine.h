@@ -2,6 +2,7 @@
 // controller (lab guests take no interrupts).
 #pragma once
 
+#include <future>
 #include <memory>
 #include <vector>
 
@@ -45,6 +46,8 @@ class KvmMachine : public lab::Machine {
   KvmMachine(KvmDevice device, CpuFeatures features, UniqueFd vm,
              const lab::GuestMemory& memory);
   Status make_tracker(lab::TrackerKind kind);
+  Status set_slot(bool incoming);
+  Status await_slot();
   Status make_vcpus(uint32_t count, lab::PortCalls& ports,
                     lab::MachineEvents& events);
   Status set_cpuid(const CpuFeatures& features);
@@ -56,6 +59,7 @@ class KvmMachine : public lab::Machine {
   UniqueFd vm_;
   const lab::GuestMemory& memory_;
   MemorySlot slot_;
+  std::future<Status> slot_set_;  // of a shell, until await_slot()
   std::unique_ptr<DirtyTracker> tracker_;
   lab::FirstRun first_run_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;

@@ -46,7 +46,7 @@ ProcessMachine::ProcessMachine(const lab::GuestMemory& memory,
       tracker_(std::move(tracker)),
       ports_(ports) {}
 
-ProcessMachine::~ProcessMachine() { stop(); }
+ProcessMachine::~ProcessMachine() { ProcessMachine::stop(); }
 
 GuestWindow ProcessMachine::window() const {
   return {GUEST_VIRTUAL_BASE, memory_.bytes()};

@@ -101,9 +101,11 @@ void Agent::recover(const std::string& name) {
 
 void Agent::watch_guests(const std::vector<int>& stop_fds) {
   for (;;) {
+    const std::vector<int> exit_fds = host_.table.exit_fds();
     std::vector<pollfd> fds;
+    fds.reserve(stop_fds.size() + exit_fds.size());
     for (const int fd : stop_fds) fds.push_back({fd, POLLIN, 0});
-    for (const int fd : host_.table.exit_fds()) fds.push_back({fd, POLLIN, 0});
+    for (const int fd : exit_fds) fds.push_back({fd, POLLIN, 0});
     if (poll(fds.data(), fds.size(), -1) < 0) continue;
     for (size_t i = 0; i < stop_fds.size(); ++i) {
       if (fds[i].revents != 0) return;

@@ -74,7 +74,7 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   CAUSEWAY_TRY(set_mover_address(&arguments));
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
   const std::string state = agent->state_folder();
-  const Status status = serve(arguments, agent.get(), signal_fd);
+  Status status = serve(arguments, agent.get(), signal_fd);
   if (arguments.ephemeral) {
     agent->stop_all_guests();
     std::error_code ignored;

@@ -5,6 +5,7 @@
 // process in them does, however the demo ends.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -59,7 +60,7 @@ class DemoNetwork {
  private:
   Status join();
 
-  std::unique_ptr<NamespaceThread> hosts_[kHosts];
+  std::array<std::unique_ptr<NamespaceThread>, kHosts> hosts_;
 };
 
 }  // namespace causeway

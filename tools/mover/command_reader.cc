@@ -21,7 +21,7 @@ std::string CommandReader::read_spec() {
   while (pending_.size() < kLineBytesMax) {
     const size_t end = pending_.find('\n');
     if (end != std::string::npos) {
-      const std::string line = pending_.substr(0, end);
+      std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       ::fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
       return line;
