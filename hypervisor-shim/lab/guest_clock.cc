@@ -19,14 +19,12 @@ uint64_t clock_ns(clockid_t clock) {
          static_cast<uint64_t>(now.tv_nsec);
 }
 
-struct Sample {
-  uint64_t tsc;
-  uint64_t ns;
-};
+// Long enough that the error of two samples is below 10 ppm of it.
+constexpr uint64_t kCalibrationNs = 10'000'000;
 
-// TSC and clock at one moment: the tightest of ten brackets.
-Sample sample() {
-  Sample best{};
+// The tightest of ten brackets.
+TscSample sample() {
+  TscSample best{};
   uint64_t best_ticks = UINT64_MAX;
   for (int i = 0; i < 10; ++i) {
     const uint64_t before = __rdtsc();
@@ -39,20 +37,24 @@ Sample sample() {
   return best;
 }
 
-uint64_t measure_multiplier() {
-  const Sample first = sample();
-  const timespec wait{0, 10'000'000};
-  ::nanosleep(&wait, nullptr);
-  const Sample last = sample();
+uint64_t multiplier_since(const TscSample& first) {
+  const uint64_t past = clock_ns(CLOCK_MONOTONIC_RAW) - first.ns;
+  if (past < kCalibrationNs) {
+    const timespec rest{0, static_cast<long>(kCalibrationNs - past)};
+    ::nanosleep(&rest, nullptr);
+  }
+  const TscSample last = sample();
   const uint64_t ticks = std::max<uint64_t>(1, last.tsc - first.tsc);
-  return ((last.ns - first.ns) << 32) / ticks;
+  // 128 bits: a shell may have waited for its guest for long.
+  return static_cast<uint64_t>(
+      (static_cast<unsigned __int128>(last.ns - first.ns) << 32) / ticks);
 }
 
 }  // namespace
 
 GuestClockDevice::GuestClockDevice(const GuestMemory& memory,
                                    DeviceWrites& writes)
-    : memory_(memory), writes_(writes), multiplier_(measure_multiplier()) {}
+    : memory_(memory), writes_(writes), began_(sample()) {}
 
 void GuestClockDevice::boot() { write_page(0, 0); }
 
@@ -65,6 +67,7 @@ uint64_t GuestClockDevice::guest_ns() const {
 }
 
 void GuestClockDevice::write_page(uint64_t guest_ns, uint32_t epoch) {
+  if (multiplier_ == 0) multiplier_ = multiplier_since(began_);
   tsc_base_ = __rdtsc();
   ns_base_ = guest_ns;
   epoch_ = epoch;

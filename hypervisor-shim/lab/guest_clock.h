@@ -17,9 +17,16 @@
 
 namespace causeway::lab {
 
+// TSC and CLOCK_MONOTONIC_RAW at one moment.
+struct TscSample {
+  uint64_t tsc;
+  uint64_t ns;
+};
+
 class GuestClockDevice {
  public:
-  // Measures the TSC against CLOCK_MONOTONIC_RAW for 10 ms.
+  // Begins to measure the TSC against CLOCK_MONOTONIC_RAW. The first use of
+  // the result waits until 10 ms have gone; a shell's guest comes later.
   GuestClockDevice(const GuestMemory& memory, DeviceWrites& writes);
 
   void boot();                // guest time 0, epoch 0
@@ -42,7 +49,8 @@ class GuestClockDevice {
 
   const GuestMemory& memory_;
   DeviceWrites& writes_;
-  uint64_t multiplier_;  // ns a tick, times 2^32
+  const TscSample began_;
+  uint64_t multiplier_ = 0;  // ns a tick, times 2^32; 0: not needed so far
   // What the page holds, in this VMM's own words: the page is guest memory.
   uint64_t tsc_base_ = 0;
   uint64_t ns_base_ = 0;
