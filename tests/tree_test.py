@@ -40,6 +40,7 @@ LIBRARY_HOMES = [
     (r"(asm|linux)/kvm|xen", ["hypervisor-shim/"]),
     (r"hwloc", ["engine/runtime/topology"]),
     (r"(isa-l|igzip_lib|erasure_code)\b", ["engine/codec/", "engine/content/"]),
+    (r"sqlite3", ["engine/control/journal"]),
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
 ]
 

@@ -1,6 +1,7 @@
 // Limits of the agents' conversation, each with its reason.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/base/limits.h"
@@ -30,6 +31,16 @@ inline constexpr int kGuestCallTimeoutMs = 60000;
 // A guest verifies itself at about 1 GB/s a vCPU, its disk slower: 15 minutes
 // for what a lab guest can be.
 inline constexpr int kCheckTimeoutMs = 15 * 60000;
+
+// HOST:PORT or a certificate's name: a DNS name has at most 253 characters.
+inline constexpr size_t kAddressBytesMax = 300;
+
+// Why a migration was called off, as the journal keeps it.
+inline constexpr size_t kWhyBytesMax = 4096;
+
+// The journal is written by the agent and its movers, a transaction at a time,
+// the longest a sync of the disk.
+inline constexpr int kJournalBusyTimeoutMs = 5000;
 
 static_assert(kQueryTimeoutMs > kConnectTimeoutMs);
 

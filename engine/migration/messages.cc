@@ -44,9 +44,11 @@ void put(ByteWriter& out, const PreparedMessage& m) {
   put_duration(out, m.proof);
   put_duration(out, m.state_load);
   put_duration(out, m.disk_sync);
+  put_duration(out, m.journal);
 }
 void put(ByteWriter&, const CommitMessage&) {}
 void put(ByteWriter& out, const RunningMessage& m) {
+  put_duration(out, m.journal);
   put_duration(out, m.resume);
   put_duration(out, m.answered);
   out.put(m.engine_cpu_us);
@@ -113,10 +115,12 @@ bool get(ByteReader& in, PreparedMessage& m) {
   m.proof = get_duration(in);
   m.state_load = get_duration(in);
   m.disk_sync = get_duration(in);
+  m.journal = get_duration(in);
   return true;
 }
 bool get(ByteReader&, CommitMessage&) { return true; }
 bool get(ByteReader& in, RunningMessage& m) {
+  m.journal = get_duration(in);
   m.resume = get_duration(in);
   m.answered = get_duration(in);
   m.engine_cpu_us = in.get<uint64_t>();

@@ -66,11 +66,13 @@ struct PreparedMessage {
   Duration proof{0};
   Duration state_load{0};
   Duration disk_sync{0};
+  Duration journal{0};  // the record PREPARED
 };
 struct CommitMessage {};
 struct RunningMessage {
   // From Commit's arrival on, on the target's own clock:
-  Duration resume{0};          // until the first vCPU went on
+  Duration journal{0};         // until RUNNING was recorded
+  Duration resume{0};          // from there until the first vCPU went on
   Duration answered{0};        // until this was sent; the guest runs meanwhile
   uint64_t engine_cpu_us = 0;  // of the target's mover
   uint64_t engine_rss_bytes = 0;

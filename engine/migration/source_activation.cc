@@ -8,7 +8,7 @@
 namespace causeway {
 
 Result<SourceSession::Outcome> SourceSession::step_send_commit(Instant now) {
-  lap("commit", now);
+  lap("journal", now);
   state_ = State::kAwaitRunning;
   CAUSEWAY_TRY(control_.send(encode_message(CommitMessage{})));
   return Outcome::kAgain;
@@ -20,6 +20,7 @@ Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
   deadline_ = kNever;
   const Duration waited = now - lap_;
   const Duration travel = std::max(waited - running->answered, Duration{0});
+  report_.ledger.add("journal", running->journal);
   report_.ledger.add("resume", running->resume);
   // Of Commit there and Running back only the way there is blackout.
   report_.ledger.add("round_trips", travel / 2);

@@ -14,11 +14,13 @@ Result<SourceSession::Outcome> SourceSession::step_await_prepared(Instant now) {
   deadline_ = kNever;
   const Duration waited = now - lap_;
   const Duration spent = prepared->last_blocks + prepared->proof +
-                         prepared->state_load + prepared->disk_sync;
+                         prepared->state_load + prepared->disk_sync +
+                         prepared->journal;
   report_.ledger.add("last_blocks", prepared->last_blocks);
   report_.ledger.add("proof", prepared->proof);
   report_.ledger.add("state_load", prepared->state_load);
   report_.ledger.add("disk_sync", prepared->disk_sync);
+  report_.ledger.add("journal", prepared->journal);
   report_.ledger.add("round_trips", std::max(waited - spent, Duration{0}));
   lap_ = now;
   end_round(now);
@@ -62,6 +64,17 @@ Result<SourceSession::Outcome> SourceSession::step_strict_proof(Instant now) {
 Result<SourceSession::Outcome> SourceSession::step_commit(Instant now) {
   lap("proof", now);
   CAUSEWAY_TRY(guest_.commit());
+  state_ = State::kRecordCommitted;
+  return Outcome::kAgain;
+}
+
+// The point of no return. A record that failed may be down all the same: the
+// guest goes on here, and who finds it running beside the record knows that
+// Commit was never sent.
+Result<SourceSession::Outcome> SourceSession::step_record_committed(
+    Instant now) {
+  lap("commit", now);
+  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kCommitted));
   // From here on a failure to send is no reason to run the guest here: the
   // bytes may have left.
   state_ = State::kSendCommit;

@@ -29,6 +29,7 @@ const char* SourceSession::stage() const {
     case State::kAwaitPrepared:
     case State::kStrictProof:
     case State::kCommit:
+    case State::kRecordCommitted:
       return "commitment";
     case State::kSendCommit:
     case State::kAwaitRunning:

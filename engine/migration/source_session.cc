@@ -12,6 +12,8 @@ const char* guest_place_name(GuestPlace place) {
       return "target";
     case GuestPlace::kFrozen:
       return "frozen";
+    case GuestPlace::kUndecided:
+      return "undecided";
   }
   return "unknown";
 }
@@ -19,6 +21,7 @@ const char* guest_place_name(GuestPlace place) {
 SourceSession::SourceSession(SourceOptions options, Guest& guest,
                              GuestImage& image, OutboundPath& path,
                              ControlChannel& control,
+                             CommitmentJournal& journal,
                              std::span<const std::unique_ptr<Sender>> senders,
                              const Notifier& wake)
     : options_(std::move(options)),
@@ -26,6 +29,7 @@ SourceSession::SourceSession(SourceOptions options, Guest& guest,
       image_(image),
       path_(path),
       control_(control),
+      journal_(journal),
       senders_(senders),
       wake_(wake),
       progress_at_(options_.began) {
@@ -89,6 +93,8 @@ Result<SourceSession::Outcome> SourceSession::advance(Instant now) {
       return step_strict_proof(now);
     case State::kCommit:
       return step_commit(now);
+    case State::kRecordCommitted:
+      return step_record_committed(now);
     case State::kSendCommit:
       return step_send_commit(now);
     case State::kAwaitRunning:

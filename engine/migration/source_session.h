@@ -6,7 +6,8 @@
 //
 //   hello -> ready -> [start log -> round -> synced -> decide ...] -> pause
 //         -> collect
-//         -> last round -> state -> prepared -> (strict proof) -> commit
+//         -> last round -> state -> prepared -> (strict proof) -> freeze
+//         -> record COMMITTED -> commit
 //         -> running -> (frozen proof) -> done
 //
 // Each state makes at most one blocking call (a shim call), so that the time
@@ -14,7 +15,8 @@
 // construction. What the peer answers with its own times is sent in a state of
 // its own, so that the time until the answer holds all of theirs. Any trouble
 // before commit: the guest resumes here and the target is told. After commit
-// only the target may run it.
+// only the target may run it: a session that fails then leaves a frozen image
+// and a record, from which the agent goes on.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,7 @@
 
 #include "engine/base/stepper.h"
 #include "engine/guest/guest.h"
+#include "engine/migration/commitment_journal.h"
 #include "engine/migration/image.h"
 #include "engine/migration/image_proof.h"
 #include "engine/migration/report.h"
@@ -45,7 +48,8 @@ struct SourceOptions {
 };
 
 // Where the guest is after a failure.
-enum class GuestPlace { kSource, kTarget, kFrozen };
+// kUndecided: a target that is prepared and has lost its source.
+enum class GuestPlace { kSource, kTarget, kFrozen, kUndecided };
 const char* guest_place_name(GuestPlace place);
 
 struct MigrationFailure {
@@ -71,6 +75,7 @@ class SourceSession final : public Stepper {
   // `wake` is what the senders were given.
   SourceSession(SourceOptions options, Guest& guest, GuestImage& image,
                 OutboundPath& path, ControlChannel& control,
+                CommitmentJournal& journal,
                 std::span<const std::unique_ptr<Sender>> senders,
                 const Notifier& wake);
 
@@ -107,6 +112,7 @@ class SourceSession final : public Stepper {
     kAwaitPrepared,  // stage 4
     kStrictProof,
     kCommit,
+    kRecordCommitted,
     kSendCommit,  // stage 5
     kAwaitRunning,
     kFrozenProof,
@@ -140,6 +146,7 @@ class SourceSession final : public Stepper {
   Status check_roots(const PreparedMessage& prepared) const;
   Result<Outcome> step_strict_proof(Instant now);
   Result<Outcome> step_commit(Instant now);
+  Result<Outcome> step_record_committed(Instant now);
 
   Result<Outcome> step_send_commit(Instant now);
   Result<Outcome> step_await_running(Instant now);
@@ -174,6 +181,7 @@ class SourceSession final : public Stepper {
   GuestImage& image_;
   OutboundPath& path_;
   ControlChannel& control_;
+  CommitmentJournal& journal_;
   std::span<const std::unique_ptr<Sender>> senders_;
   const Notifier& wake_;
 

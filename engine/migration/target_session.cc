@@ -6,11 +6,13 @@ namespace causeway {
 
 TargetSession::TargetSession(
     Guest& shell, GuestImage& image, ControlChannel& control,
+    CommitmentJournal& journal,
     std::span<const std::unique_ptr<Receiver>> receivers, const Notifier& wake,
     std::function<EngineUse()> engine_use)
     : shell_(shell),
       image_(image),
       control_(control),
+      journal_(journal),
       receivers_(receivers),
       wake_(wake),
       engine_use_(std::move(engine_use)),
@@ -51,10 +53,14 @@ Result<TargetSession::Outcome> TargetSession::advance(Instant now) {
       return step_load_state(now);
     case State::kSyncDisks:
       return step_sync_disks(now);
+    case State::kRecordPrepared:
+      return step_record_prepared(now);
     case State::kPrepared:
       return step_prepared(now);
     case State::kAwaitCommit:
       return step_await_commit(now);
+    case State::kRecordRunning:
+      return step_record_running(now);
     case State::kResume:
       return step_resume(now);
     case State::kRunning:
@@ -77,6 +83,7 @@ const char* TargetSession::stage() const {
     case State::kStrictProof:
     case State::kLoadState:
     case State::kSyncDisks:
+    case State::kRecordPrepared:
     case State::kPrepared:
     case State::kAwaitCommit:
       return "commitment";
@@ -86,7 +93,7 @@ const char* TargetSession::stage() const {
 }
 
 Status TargetSession::check_world() {
-  if (cancelled_ && state_ < State::kPrepared) {
+  if (cancelled_ && state_ < State::kRecordPrepared) {
     return make_error(ErrorCode::kCancelled,
                       "the target's agent called the migration off");
   }
@@ -104,6 +111,7 @@ Result<std::optional<Message>> TargetSession::receive(Instant now) {
   if (!bytes) return std::optional<Message>();
   CAUSEWAY_ASSIGN(Message message, decode_message(*bytes));
   if (const auto* abort = std::get_if<AbortMessage>(&message)) {
+    aborted_ = true;
     return make_error(abort->code, "the source gave up: {}", abort->why);
   }
   return std::optional<Message>(std::move(message));
@@ -122,6 +130,13 @@ Duration TargetSession::lap(Instant now) {
 }
 
 void TargetSession::fail(Error error) {
+  in_doubt_ = state_ >= State::kRecordPrepared && !aborted_;
+  if (in_doubt_) {
+    // No Abort: it would be a promise.
+    failure_ = std::move(error);
+    state_ = State::kFailed;
+    return;
+  }
   // The peer that gave up needs no answer, and one that is gone gets none.
   [[maybe_unused]] const auto sent =
       control_.send(encode_message(AbortMessage{error.code, error.message}));

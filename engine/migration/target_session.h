@@ -6,7 +6,8 @@
 //         -> load state -> sync disks -> prepared -> commit -> resume -> done
 //
 // Before Commit arrives nothing runs here, whatever happens; the shell is then
-// the agent's to remove.
+// the agent's to remove. Once PREPARED is recorded only the source's word ends
+// it: a session that fails then is in_doubt(), and the agent asks on.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 
 #include "engine/base/stepper.h"
 #include "engine/guest/guest.h"
+#include "engine/migration/commitment_journal.h"
 #include "engine/migration/image.h"
 #include "engine/migration/image_proof.h"
 #include "engine/migration/messages.h"
@@ -36,6 +38,7 @@ class TargetSession final : public Stepper {
  public:
   // All outlive the session; one thread drives it and calls everything here.
   TargetSession(Guest& shell, GuestImage& image, ControlChannel& control,
+                CommitmentJournal& journal,
                 std::span<const std::unique_ptr<Receiver>> receivers,
                 const Notifier& wake, std::function<EngineUse()> engine_use);
 
@@ -45,12 +48,14 @@ class TargetSession final : public Stepper {
     return state_ == State::kDone || state_ == State::kFailed;
   }
 
-  // Takes effect at the next step, up to Prepared: from then on the source
-  // decides.
+  // Takes effect at the next step, until PREPARED is recorded: from then on the
+  // source decides.
   void cancel() { cancelled_ = true; }
 
   // Once done(): why the guest does not run here, or nothing.
   const std::optional<Error>& failure() const { return failure_; }
+  // Once failed: the source may have committed.
+  bool in_doubt() const { return in_doubt_; }
   const char* stage() const;
 
  private:
@@ -61,9 +66,11 @@ class TargetSession final : public Stepper {
     kStrictProof,  // stage 4
     kLoadState,
     kSyncDisks,
+    kRecordPrepared,
     kPrepared,
     kAwaitCommit,
-    kResume,  // stage 5
+    kRecordRunning,  // stage 5
+    kResume,
     kRunning,
     kDone,
     kFailed,
@@ -77,8 +84,10 @@ class TargetSession final : public Stepper {
   Result<Outcome> step_strict_proof(Instant now);
   Result<Outcome> step_load_state(Instant now);
   Result<Outcome> step_sync_disks(Instant now);
+  Result<Outcome> step_record_prepared(Instant now);
   Result<Outcome> step_prepared(Instant now);
   Result<Outcome> step_await_commit(Instant now);
+  Result<Outcome> step_record_running(Instant now);
   Result<Outcome> step_resume(Instant now);
   Result<Outcome> step_running(Instant now);
 
@@ -94,6 +103,7 @@ class TargetSession final : public Stepper {
   Guest& shell_;
   GuestImage& image_;
   ControlChannel& control_;
+  CommitmentJournal& journal_;
   std::span<const std::unique_ptr<Receiver>> receivers_;
   const Notifier& wake_;
   const std::function<EngineUse()> engine_use_;
@@ -107,6 +117,8 @@ class TargetSession final : public Stepper {
   std::optional<ImageProof> proof_;
   std::vector<uint64_t> synced_roots_;  // disks that changed since need a sync
   Instant lap_;
+  bool aborted_ = false;  // by the source's word
+  bool in_doubt_ = false;
   std::optional<Error> failure_;
 };
 

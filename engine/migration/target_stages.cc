@@ -111,12 +111,20 @@ Result<TargetSession::Outcome> TargetSession::step_load_state(Instant now) {
 Result<TargetSession::Outcome> TargetSession::step_sync_disks(Instant now) {
   prepared_.state_load = lap(now);
   CAUSEWAY_TRY(sync_disks());
+  state_ = State::kRecordPrepared;
+  return Outcome::kAgain;
+}
+
+Result<TargetSession::Outcome> TargetSession::step_record_prepared(
+    Instant now) {
+  prepared_.disk_sync = lap(now);
+  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kPrepared));
   state_ = State::kPrepared;
   return Outcome::kAgain;
 }
 
 Result<TargetSession::Outcome> TargetSession::step_prepared(Instant now) {
-  prepared_.disk_sync = lap(now);
+  prepared_.journal = lap(now);
   CAUSEWAY_TRY(control_.send(encode_message(prepared_)));
   state_ = State::kAwaitCommit;
   return Outcome::kAgain;
@@ -129,14 +137,23 @@ Result<TargetSession::Outcome> TargetSession::step_await_commit(Instant now) {
     return out_of_turn(*message);
   }
   lap_ = now;
+  state_ = State::kRecordRunning;
+  return Outcome::kAgain;
+}
+
+// Stage 5. The record before the act: a guest of which the journal does not
+// say that it runs may be discarded.
+Result<TargetSession::Outcome> TargetSession::step_record_running(Instant) {
+  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kRunning));
   state_ = State::kResume;
   return Outcome::kAgain;
 }
 
-// Stage 5.
-Result<TargetSession::Outcome> TargetSession::step_resume(Instant) {
+Result<TargetSession::Outcome> TargetSession::step_resume(Instant now) {
+  running_.journal = now - lap_;
+  const Instant recorded = now;
   CAUSEWAY_ASSIGN(const Instant went_on, shell_.resume());
-  running_.resume = went_on - lap_;
+  running_.resume = went_on - recorded;
   const EngineUse use = engine_use_();
   running_.engine_cpu_us = use.cpu_us;
   running_.engine_rss_bytes = use.rss_bytes;

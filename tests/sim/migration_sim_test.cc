@@ -1,5 +1,6 @@
 // Whole migrations in virtual time: what arrives, how rounds go, where the
 // guest is after any trouble.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -245,6 +246,62 @@ TEST(MigrationSim, AMissedWriteIsFoundByTheFrozenProof) {
   EXPECT_FALSE(run.guest.running());
 }
 
+// The order that commitment.pml proves: freeze, record, send; record, run.
+TEST(MigrationSim, RecordsComeAfterTheFreezeAndBeforeTheRun) {
+  SimMigration run(small());
+  run.source_journal.before_record = [&](CommitmentRecord record) {
+    EXPECT_EQ(record, CommitmentRecord::kCommitted);
+    EXPECT_TRUE(run.guest.committed());
+    EXPECT_FALSE(run.guest.running());
+    EXPECT_EQ(run.target_journal.records.size(), 1u);
+  };
+  run.target_journal.before_record = [&](CommitmentRecord record) {
+    EXPECT_FALSE(run.shell.running());
+    EXPECT_EQ(run.source_journal.records.size(),
+              record == CommitmentRecord::kRunning ? 1u : 0u);
+  };
+  expect_moved(run);
+  EXPECT_THAT(run.source_journal.records,
+              testing::ElementsAre(CommitmentRecord::kCommitted));
+  EXPECT_THAT(run.target_journal.records,
+              testing::ElementsAre(CommitmentRecord::kPrepared,
+                                   CommitmentRecord::kRunning));
+}
+
+TEST(MigrationSim, ASourceThatCannotRecordKeepsItsGuest) {
+  SimMigration run(small());
+  run.source_journal.fail = Error{ErrorCode::kNoSpace, "the disk is full"};
+  ASSERT_TRUE(run.run());
+  ASSERT_TRUE(run.source().failure());
+  EXPECT_EQ(run.source().failure()->guest_at, GuestPlace::kSource);
+  EXPECT_EQ(run.source().failure()->error.code, ErrorCode::kNoSpace);
+  EXPECT_TRUE(run.guest.running());
+  // It was prepared, and was told.
+  ASSERT_TRUE(run.target().failure());
+  EXPECT_FALSE(run.target().in_doubt());
+  EXPECT_FALSE(run.shell.running());
+}
+
+TEST(MigrationSim, ATargetThatCannotRecordDoesNotRun) {
+  for (const CommitmentRecord failing :
+       {CommitmentRecord::kPrepared, CommitmentRecord::kRunning}) {
+    SimMigration run(small());
+    run.target_journal.before_record = [&](CommitmentRecord record) {
+      if (record != failing) return;
+      run.target_journal.fail = Error{ErrorCode::kIo, "the disk is gone"};
+    };
+    ASSERT_TRUE(run.run());
+    EXPECT_FALSE(run.shell.running());
+    // Its agent reads what is down and asks.
+    EXPECT_TRUE(run.target().in_doubt());
+    ASSERT_TRUE(run.source().failure());
+    const bool committed = failing == CommitmentRecord::kRunning;
+    EXPECT_EQ(run.source().failure()->guest_at,
+              committed ? GuestPlace::kFrozen : GuestPlace::kSource);
+    EXPECT_NE(run.guest.running(), committed);
+  }
+}
+
 // Whenever the link goes: never two running, and the source says where.
 TEST(MigrationSim, ACutAtAnyMomentNeverMakesTwo) {
   const auto seed = std::random_device{}();
@@ -266,6 +323,10 @@ TEST(MigrationSim, ACutAtAnyMomentNeverMakesTwo) {
     };
     ASSERT_TRUE(run.run());
     ASSERT_FALSE(run.guest.running() && run.shell.running());
+    const auto& prepared = run.target_journal.records;
+    EXPECT_EQ(run.target().in_doubt(),
+              prepared.size() == 1 && run.target().failure());
+    EXPECT_EQ(run.guest.committed(), !run.source_journal.records.empty());
     if (!run.source().failure()) {
       EXPECT_TRUE(run.shell.running());
       continue;

@@ -50,7 +50,7 @@ void SimMigration::open_source(const SimMigrationOptions& options) {
   }
   source_ = std::make_unique<SourceSession>(
       options.source, guest, *source_image_, *outbound_, *source_control_,
-      senders_, source_wake_);
+      source_journal, senders_, source_wake_);
 }
 
 void SimMigration::open_target(uint32_t streams) {
@@ -67,8 +67,8 @@ void SimMigration::open_target(uint32_t streams) {
         std::make_unique<Receiver>(*bulk_receivers_.back(), target_wake_));
   }
   target_ = std::make_unique<TargetSession>(
-      shell, *target_image_, *target_control_, receivers_, target_wake_,
-      [] { return EngineUse{}; });
+      shell, *target_image_, *target_control_, target_journal, receivers_,
+      target_wake_, [] { return EngineUse{}; });
 }
 
 bool SimMigration::run() {

@@ -11,6 +11,7 @@
 #include "engine/migration/target_session.h"
 #include "engine/path/loopback/virtual_link.h"
 #include "tests/sim/sim_guest.h"
+#include "tests/sim/sim_journal.h"
 #include "tests/sim/simulator.h"
 
 namespace causeway::sim {
@@ -32,6 +33,8 @@ class SimMigration {
 
   SimGuest guest;
   SimGuest shell;
+  SimJournal source_journal;
+  SimJournal target_journal;
   VirtualLink link;
   Simulator simulator;
   SourceSession& source() { return *source_; }

@@ -83,6 +83,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   CAUSEWAY_ASSIGN(spec.migration, text(members, "migration"));
   CAUSEWAY_ASSIGN(spec.guest, text(members, "guest"));
   CAUSEWAY_ASSIGN(spec.shim_socket, text(members, "shim_socket"));
+  CAUSEWAY_ASSIGN(spec.journal, text(members, "journal"));
   CAUSEWAY_ASSIGN(spec.token, token(members));
   CAUSEWAY_ASSIGN(const uint64_t streams,
                   number(members, "streams", 1, kStreamsMax));

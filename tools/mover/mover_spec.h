@@ -19,6 +19,7 @@ struct MoverSpec {
   std::string migration;
   std::string guest;
   std::string shim_socket;
+  std::string journal;  // the agent's
   PathToken token{};
   uint16_t streams = 1;
 

@@ -3,12 +3,15 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include <optional>
+
 #include "engine/migration/source_session.h"
 #include "engine/path/tcp/tcp_connector.h"
 #include "engine/runtime/clock.h"
 #include "engine/runtime/driver.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/mover/mover_events.h"
+#include "tools/mover/mover_journal.h"
 #include "tools/mover/mover_workers.h"
 #include "tools/mover/process_use.h"
 #include "tools/mover/region_stores.h"
@@ -80,6 +83,7 @@ class SourceMover {
   std::vector<std::unique_ptr<BulkChannel>> channels_;
   std::unique_ptr<MoverWorkers> workers_;
   std::vector<std::unique_ptr<Sender>> senders_;
+  std::optional<MoverJournal> journal_;
   std::unique_ptr<SourceSession> session_;
 };
 
@@ -97,14 +101,16 @@ Status SourceMover::open() {
                   TcpConnector::connect(spec_.peer, spec_.token, options));
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
+  CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_.journal, spec_.migration));
   SourceOptions source;
   source.migration = spec_.migration;
   source.mode = spec_.mode;
   source.proof = spec_.proof;
   source.goal.blackout_max = spec_.blackout_max;
   source.began = began_;
-  session_ = std::make_unique<SourceSession>(
-      std::move(source), *guest_, *image_, *path_, *control_, senders_, wake_);
+  session_ = std::make_unique<SourceSession>(std::move(source), *guest_,
+                                             *image_, *path_, *control_,
+                                             *journal_, senders_, wake_);
   return {};
 }
 

@@ -2,12 +2,15 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
+
 #include "engine/migration/placement.h"
 #include "engine/migration/target_session.h"
 #include "engine/path/tcp/tcp_listener.h"
 #include "engine/runtime/driver.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/mover/mover_events.h"
+#include "tools/mover/mover_journal.h"
 #include "tools/mover/mover_workers.h"
 #include "tools/mover/process_use.h"
 #include "tools/mover/region_stores.h"
@@ -71,6 +74,7 @@ class TargetMover {
   std::vector<std::unique_ptr<Placement>> placements_;
   std::vector<std::unique_ptr<BulkReceiver>> bulk_receivers_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
+  std::optional<MoverJournal> journal_;
   std::unique_ptr<TargetSession> session_;
 };
 
@@ -79,6 +83,7 @@ Status TargetMover::open() {
   write_event(listening_event(listener.address()));
   CAUSEWAY_ASSIGN(shell_, ShimGuest::connect(spec_.shim_socket));
   CAUSEWAY_ASSIGN(auto stores, open_region_stores(*shell_));
+  CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_.journal, spec_.migration));
   // The key comes with the source's hello, before the first put.
   image_ = std::make_unique<GuestImage>(std::move(stores), 0);
   versions_ = std::make_unique<VersionTable>(*image_);
@@ -89,8 +94,8 @@ Status TargetMover::open() {
                   listener.accept(spec_.token, spec_.streams, kSourceComesMax));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
   CAUSEWAY_TRY(open_receivers(*path_));
-  session_ = std::make_unique<TargetSession>(*shell_, *image_, *control_,
-                                             receivers_, wake_, engine_use);
+  session_ = std::make_unique<TargetSession>(
+      *shell_, *image_, *control_, *journal_, receivers_, wake_, engine_use);
   return {};
 }
 
@@ -118,7 +123,9 @@ int TargetMover::run(CommandReader& commands) {
   commands.on_cancel(nullptr);
   if (const auto& failure = session_->failure()) {
     spdlog::error("{}", failure->message);
-    write_event(failed_event(*failure, GuestPlace::kSource));
+    write_event(failed_event(*failure, session_->in_doubt()
+                                           ? GuestPlace::kUndecided
+                                           : GuestPlace::kSource));
     return 1;
   }
   write_event(done_event(nlohmann::json::object()));

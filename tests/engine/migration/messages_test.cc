@@ -18,16 +18,17 @@ std::vector<Message> samples() {
   PreparedMessage prepared;
   prepared.roots = {1, 2};
   prepared.disk_sync = std::chrono::microseconds(17);
-  return {hello,
-          ReadyMessage{},
-          RoundEndMessage{3, 3},
-          SyncedMessage{3},
-          FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
-          prepared,
-          CommitMessage{},
-          RunningMessage{std::chrono::microseconds(5),
-                         std::chrono::microseconds(8), 6, 7},
-          AbortMessage{ErrorCode::kNoSpace, "no room"}};
+  return {
+      hello,
+      ReadyMessage{},
+      RoundEndMessage{3, 3},
+      SyncedMessage{3},
+      FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
+      prepared,
+      CommitMessage{},
+      RunningMessage{std::chrono::microseconds(4), std::chrono::microseconds(5),
+                     std::chrono::microseconds(8), 6, 7},
+      AbortMessage{ErrorCode::kNoSpace, "no room"}};
 }
 
 TEST(Messages, RoundTrip) {

@@ -1,0 +1,173 @@
+#include "engine/control/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace causeway {
+namespace {
+
+using testing::HasSubstr;
+
+class JournalTest : public testing::Test {
+ protected:
+  JournalTest() {
+    std::string pattern = "/tmp/causeway-journal-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    path_ = folder_ + "/journal.db";
+  }
+  ~JournalTest() override { std::filesystem::remove_all(folder_); }
+
+  Journal open() {
+    auto journal = Journal::open(path_);
+    EXPECT_TRUE(journal) << journal.error().message;
+    return std::move(journal).value();
+  }
+
+  static JournalEntry entry(const std::string& id) {
+    JournalEntry entry;
+    entry.migration = id;
+    entry.guest = "vm1";
+    entry.peer = "10.0.0.2:7433";
+    entry.boot = boot_id();
+    return entry;
+  }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(JournalTest, RemembersAcrossOpenings) {
+  {
+    Journal journal = open();
+    ASSERT_TRUE(journal.begin(entry("m1")));
+    ASSERT_TRUE(journal.set_mover("m1", 42, 4711));
+    ASSERT_TRUE(journal.record("m1", MigrationRecord::kNothing,
+                               MigrationRecord::kCommitted,
+                               Durability::kSynced));
+  }
+  Journal journal = open();
+  const auto found = journal.find("m1");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->record, MigrationRecord::kCommitted);
+  EXPECT_EQ((*found)->guest, "vm1");
+  EXPECT_EQ((*found)->mover_pid, 42);
+  EXPECT_EQ((*found)->mover_start_ticks, 4711u);
+  EXPECT_EQ((*found)->boot, boot_id());
+  EXPECT_GT((*found)->changed_ms, 0u);
+}
+
+TEST_F(JournalTest, KnowsNothingOfOtherMigrations) {
+  Journal journal = open();
+  const auto found = journal.find("m1");
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(*found);
+}
+
+TEST_F(JournalTest, AMigrationBeginsOnce) {
+  Journal journal = open();
+  ASSERT_TRUE(journal.begin(entry("m1")));
+  const Status again = journal.begin(entry("m1"));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
+}
+
+// The fence between an agent that aborts and a mover that it took for dead.
+TEST_F(JournalTest, WhatWasAbortedCannotBeCommitted) {
+  Journal agent = open();
+  Journal mover = open();
+  ASSERT_TRUE(agent.begin(entry("m1")));
+  ASSERT_TRUE(agent.record("m1", MigrationRecord::kNothing,
+                           MigrationRecord::kAborted, Durability::kWritten,
+                           "the mover did not answer"));
+  const Status committed =
+      mover.record("m1", MigrationRecord::kNothing, MigrationRecord::kCommitted,
+                   Durability::kSynced);
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, ErrorCode::kCancelled);
+  const auto found = agent.find("m1");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->record, MigrationRecord::kAborted);
+  EXPECT_EQ((*found)->why, "the mover did not answer");
+}
+
+TEST_F(JournalTest, AllAreInTheOrderInWhichTheyBegan) {
+  Journal journal = open();
+  for (const char* id : {"b", "a", "c"}) {
+    ASSERT_TRUE(journal.begin(entry(id)));
+  }
+  const auto all = journal.all();
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 3u);
+  EXPECT_EQ((*all)[0].migration, "b");
+  EXPECT_EQ((*all)[2].migration, "c");
+}
+
+TEST_F(JournalTest, ForgetsWhatEndedLongAgoAndNothingElse) {
+  Journal journal = open();
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(journal.begin(entry(std::to_string(i))));
+    if (i == 2) continue;  // undecided
+    ASSERT_TRUE(journal.record(std::to_string(i), MigrationRecord::kNothing,
+                               MigrationRecord::kAborted,
+                               Durability::kWritten));
+  }
+  ASSERT_TRUE(journal.forget_old(3));
+  const auto all = journal.all();
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 4u);
+  EXPECT_EQ((*all)[0].migration, "2");
+  EXPECT_EQ((*all)[1].migration, "7");
+}
+
+TEST_F(JournalTest, OnlyItsOwnerMayReadIt) {
+  Journal journal = open();
+  ASSERT_TRUE(journal.begin(entry("m1")));
+  for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+    struct stat status {};
+    ASSERT_EQ(::stat(file.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600u) << file.path();
+  }
+}
+
+// As after kill -9: what was recorded is there, what was not is not.
+TEST_F(JournalTest, ARecordOutlivesItsWriter) {
+  ASSERT_TRUE(open().begin(entry("m1")));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto journal = Journal::open(path_);
+    const bool ok = journal && journal->record("m1", MigrationRecord::kNothing,
+                                               MigrationRecord::kCommitted,
+                                               Durability::kSynced);
+    if (ok) ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const auto found = open().find("m1");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->record, MigrationRecord::kCommitted);
+}
+
+TEST_F(JournalTest, ADamagedFileSaysWhatToDo) {
+  std::ofstream(path_) << std::string(8192, 'x');
+  const auto journal = Journal::open(path_);
+  ASSERT_FALSE(journal);
+  EXPECT_EQ(journal.error().code, ErrorCode::kIo);
+  EXPECT_THAT(journal.error().message, HasSubstr(path_));
+  EXPECT_THAT(journal.error().message, HasSubstr("move the file away"));
+}
+
+TEST_F(JournalTest, AFullDiskIsAnError) {
+  // /dev/full takes nothing; a journal there cannot even begin.
+  EXPECT_FALSE(Journal::open("/dev/full"));
+}
+
+}  // namespace
+}  // namespace causeway

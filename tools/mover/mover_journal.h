@@ -1,0 +1,28 @@
+// MoverJournal: the records of one migration, in its host's journal.
+#pragma once
+
+#include <string>
+
+#include "engine/control/journal.h"
+#include "engine/migration/commitment_journal.h"
+
+namespace causeway {
+
+class MoverJournal final : public CommitmentJournal {
+ public:
+  // Reads the migration's row, so that the first record, in the blackout, need
+  // not load the file. kNotFound: the agent did not begin it.
+  static Result<MoverJournal> open(const std::string& path,
+                                   const std::string& migration);
+
+  Status record(CommitmentRecord record) override;
+
+ private:
+  MoverJournal(Journal journal, std::string migration)
+      : journal_(std::move(journal)), migration_(std::move(migration)) {}
+
+  Journal journal_;
+  std::string migration_;
+};
+
+}  // namespace causeway
