@@ -13,9 +13,6 @@
 namespace causeway {
 namespace {
 
-// Until the peer or the link ends it.
-constexpr int kNoTimeout = 0;
-
 grpc::ChannelArguments channel_arguments() {
   grpc::ChannelArguments arguments;
   // A proxy of the environment is for the web, not for the next host.
@@ -29,7 +26,6 @@ grpc::ChannelArguments channel_arguments() {
 }
 
 void set_timeout(grpc::ClientContext* context, int timeout_ms) {
-  if (timeout_ms == kNoTimeout) return;
   context->set_deadline(gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
 }
 
@@ -153,13 +149,37 @@ Result<control::OutcomeReply> AgentClient::outcome(
     const std::string& migration) {
   return impl_->call(impl_->migrations.get(),
                      &control::Migrations::Stub::Outcome,
-                     migration_id(migration), kNoTimeout);
+                     migration_id(migration), kQueryTimeoutMs);
 }
 
 Status AgentClient::discard(const std::string& migration) {
   return without_reply(
       impl_->call(impl_->migrations.get(), &control::Migrations::Stub::Discard,
                   migration_id(migration), kGuestCallTimeoutMs));
+}
+
+Result<control::DecisionReply> AgentClient::decision(
+    const std::string& migration) {
+  return impl_->call(impl_->migrations.get(),
+                     &control::Migrations::Stub::Decision,
+                     migration_id(migration), kQueryTimeoutMs);
+}
+
+Result<control::CommitReply> AgentClient::commit(const std::string& migration) {
+  return impl_->call(impl_->migrations.get(),
+                     &control::Migrations::Stub::Commit,
+                     migration_id(migration), kQueryTimeoutMs);
+}
+
+Result<control::MigrationList> AgentClient::list_migrations() {
+  return impl_->call(impl_->migrations.get(), &control::Migrations::Stub::List,
+                     control::Empty(), kQueryTimeoutMs);
+}
+
+Status AgentClient::decide(const control::DecideRequest& request) {
+  return without_reply(impl_->call(impl_->migrations.get(),
+                                   &control::Migrations::Stub::Decide, request,
+                                   kQueryTimeoutMs));
 }
 
 }  // namespace causeway

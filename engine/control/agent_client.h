@@ -1,5 +1,5 @@
 // AgentClient: calls an agent. Connects with the first call; every call has a
-// deadline except migrate() and outcome(), which last as long as the move.
+// deadline except migrate(), which lasts as long as the move.
 // May be used from several threads.
 #pragma once
 
@@ -38,6 +38,11 @@ class AgentClient {
   Result<control::ReserveReply> reserve(const control::ReserveRequest& request);
   Result<control::OutcomeReply> outcome(const std::string& migration);
   Status discard(const std::string& migration);
+
+  Result<control::DecisionReply> decision(const std::string& migration);
+  Result<control::CommitReply> commit(const std::string& migration);
+  Result<control::MigrationList> list_migrations();
+  Status decide(const control::DecideRequest& request);
 
  private:
   struct Impl;

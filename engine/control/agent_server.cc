@@ -19,6 +19,23 @@ grpc::Status answer(Result<Reply> result, Reply* reply) {
   return grpc::Status::OK;
 }
 
+// An agent that listens on all addresses is called where its call came from:
+// gRPC says "ipv4:10.0.0.1:41234" and "ipv6:%5B::1%5D:41234".
+std::string reachable_address(const std::string& agent, std::string grpc_peer) {
+  for (const auto& [coded, bracket] : {std::pair("%5B", "["), {"%5D", "]"}}) {
+    const size_t at = grpc_peer.find(coded);
+    if (at != std::string::npos) grpc_peer.replace(at, 3, bracket);
+  }
+  auto address = parse_agent_address(agent);
+  const size_t scheme = grpc_peer.find(':');
+  if (!address || !address->is_wildcard() || scheme == std::string::npos)
+    return agent;
+  const auto caller = parse_agent_address(grpc_peer.substr(scheme + 1));
+  if (!caller) return agent;
+  address->host = caller->host;
+  return address->text();
+}
+
 class GuestsService final : public control::Guests::Service {
  public:
   explicit GuestsService(GuestHandler* handler) : handler_(handler) {}
@@ -65,10 +82,13 @@ class MigrationsService final : public control::Migrations::Service {
                       control::Empty*) override {
     return to_grpc(handler_->cancel(request->id()));
   }
-  grpc::Status Reserve(grpc::ServerContext*,
+  grpc::Status Reserve(grpc::ServerContext* context,
                        const control::ReserveRequest* request,
                        control::ReserveReply* reply) override {
-    return answer(handler_->reserve(*request), reply);
+    control::ReserveRequest reservation = *request;
+    reservation.set_source_agent(
+        reachable_address(request->source_agent(), context->peer()));
+    return answer(handler_->reserve(reservation), reply);
   }
   grpc::Status Outcome(grpc::ServerContext*,
                        const control::MigrationId* request,
@@ -79,6 +99,24 @@ class MigrationsService final : public control::Migrations::Service {
                        const control::MigrationId* request,
                        control::Empty*) override {
     return to_grpc(handler_->discard(request->id()));
+  }
+  grpc::Status Decision(grpc::ServerContext*,
+                        const control::MigrationId* request,
+                        control::DecisionReply* reply) override {
+    return answer(handler_->decision(request->id()), reply);
+  }
+  grpc::Status Commit(grpc::ServerContext*, const control::MigrationId* request,
+                      control::CommitReply* reply) override {
+    return answer(handler_->commit(request->id()), reply);
+  }
+  grpc::Status List(grpc::ServerContext*, const control::Empty*,
+                    control::MigrationList* reply) override {
+    return answer(handler_->list_migrations(), reply);
+  }
+  grpc::Status Decide(grpc::ServerContext*,
+                      const control::DecideRequest* request,
+                      control::Empty*) override {
+    return to_grpc(handler_->decide(*request));
   }
 
  private:

@@ -44,6 +44,12 @@ class MigrationHandler {
   virtual Result<control::OutcomeReply> outcome(
       const std::string& migration) = 0;
   virtual Status discard(const std::string& migration) = 0;
+
+  virtual Result<control::DecisionReply> decision(
+      const std::string& migration) = 0;
+  virtual Result<control::CommitReply> commit(const std::string& migration) = 0;
+  virtual Result<control::MigrationList> list_migrations() = 0;
+  virtual Status decide(const control::DecideRequest& request) = 0;
 };
 
 }  // namespace causeway

@@ -184,8 +184,11 @@ Journal& Journal::operator=(Journal&&) noexcept = default;
 
 Result<Journal> Journal::open(const std::string& path) {
   // SQLite would make it readable for all; its other files take after it.
-  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return errno_error(errno, "opening the journal " + path);
+  // Before SQLite opens it: a close gives up all POSIX locks that this process
+  // has on the file, and the next to go would take itself for the last.
+  fd.reset();
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   sqlite3* db = nullptr;

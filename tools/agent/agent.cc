@@ -10,6 +10,7 @@
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
+#include "tools/agent/recovery.h"
 
 namespace causeway {
 
@@ -42,61 +43,31 @@ class Agent::ArrivalUse {
 
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options) {
   CAUSEWAY_ASSIGN(GuestStore store, GuestStore::open(options.state_folder));
-  std::unique_ptr<Agent> agent(new Agent(options, std::move(store)));
-  for (const std::string& name : agent->host_.store.names()) {
-    agent->recover(name);
-  }
+  CAUSEWAY_ASSIGN(Journal journal, Journal::open(store.journal()));
+  std::unique_ptr<Agent> agent(
+      new Agent(options, std::move(store), std::move(journal)));
+  CAUSEWAY_TRY(recover_host(&agent->host_));
   return agent;
 }
 
-Agent::Agent(const AgentOptions& options, GuestStore store)
+Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
     : host_{options.name,
             options.program_folder,
             options.mover_listen,
             options.memory_limit_bytes,
             std::move(store),
             VmmLauncher(options.program_folder, options.vmm_arguments),
+            std::move(journal),
+            {},
+            {},
+            {},
             {}} {}
 
 Agent::~Agent() { arrivals_.clear(); }
 
-// What an earlier agent left. Only what has certainly never run here is
-// removed: a disk may be the only copy.
-void Agent::recover(const std::string& name) {
-  auto record = host_.store.load(name);
-  if (!record) {
-    spdlog::error("the folder of guest {} is left alone: {}", name,
-                  record.error().message);
-    return;
-  }
-  const GuestPaths paths = host_.store.paths(name);
-  auto vmm = ChildProcess::adopt(record->pid, record->start_ticks);
-  if (vmm && !record->incoming.empty()) {
-    const auto status = monitor_status(paths.monitor_socket);
-    if (status && text_member(*status, "state") == "incoming") {
-      spdlog::warn("guest {} had not arrived: its shell is removed", name);
-      stop_vmm(&*vmm, paths.monitor_socket);
-      return host_.store.remove(name);
-    }
-    record->incoming.clear();
-    (void)host_.store.save(*record).has_value();
-  }
-  auto claim =
-      host_.table.claim_new(record->config, GuestPhase::kStarting, host_.name);
-  CAUSEWAY_ASSERT(claim.has_value());
-  if (vmm) {
-    spdlog::info("found guest {} again, it runs on (pid {})", name,
-                 record->pid);
-    return claim->settle(*record, std::move(*vmm));
-  }
-  const std::string why =
-      record->incoming.empty()
-          ? "its VMM ended while no agent ran; guest stop removes what is left"
-          : "its VMM ended while it arrived; look whether it runs at the "
-            "source "
-            "before guest stop removes what is left here";
-  spdlog::error("guest {} has died: {}", name, why);
-  claim->settle_dead(*record, why);
+void Agent::set_address(const std::string& address) {
+  const std::lock_guard lock(host_.address_mutex);
+  host_.listening_at = address;
 }
 
 void Agent::watch_guests(const std::vector<int>& stop_fds) {
@@ -339,11 +310,161 @@ Result<control::OutcomeReply> Agent::outcome(const std::string& migration) {
   return reply;
 }
 
+// The source says that it stays there.
 Status Agent::discard(const std::string& migration) {
   const ArrivalUse use(this, migration);
-  // Unknown: refused at the reservation, so that nothing is left of it.
-  if (use.get() == nullptr) return {};
-  return use.get()->discard();
+  if (use.get() != nullptr) CAUSEWAY_TRY(use.get()->discard());
+  if (!host_.undecided.has(migration)) return {};
+  const Status done =
+      host_.undecided.carry_out(migration, Verdict::kStayAtSource);
+  if (!done && done.error().code == ErrorCode::kNotFound) return {};
+  return done;
+}
+
+bool Agent::under_way(const std::string& migration) {
+  const std::lock_guard lock(mutex_);
+  const auto arrival = arrivals_.find(migration);
+  return departures_.contains(migration) ||
+         (arrival != arrivals_.end() && !arrival->second.arrival->ended());
+}
+
+Result<control::DecisionReply> Agent::decision(const std::string& migration) {
+  control::DecisionReply reply;
+  // Frozen here until the target says that it runs: the journal had COMMITTED.
+  if (host_.undecided.has(migration)) {
+    reply.set_decision(control::DecisionReply::COMMIT);
+    return reply;
+  }
+  if (under_way(migration)) return reply;
+  CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(migration));
+  if (!entry || entry->role != MigrationRole::kSource) {
+    reply.set_why(fmt::format("host {} knows nothing of migration {}",
+                              host_.name, migration));
+    return reply;
+  }
+  switch (entry->record) {
+    case MigrationRecord::kDiscarded:
+      reply.set_decision(control::DecisionReply::COMMIT);
+      break;
+    case MigrationRecord::kAborted:
+      reply.set_decision(control::DecisionReply::ABORT);
+      break;
+    default:
+      reply.set_why(fmt::format("host {} has not put migration {} in order yet",
+                                host_.name, migration));
+  }
+  return reply;
+}
+
+// The source has committed: what was prepared here may run.
+Status Agent::make_it_run(const std::string& migration) {
+  const Status done =
+      host_.undecided.carry_out(migration, Verdict::kRunAtTarget);
+  if (done || done.error().code == ErrorCode::kNotFound) return {};
+  return done;
+}
+
+Result<control::CommitReply> Agent::commit(const std::string& migration) {
+  control::CommitReply reply;
+  if (under_way(migration)) return reply;
+  if (Status done = make_it_run(migration); !done) {
+    reply.set_why(done.error().message);
+    return reply;
+  }
+  CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(migration));
+  if (!entry || entry->role != MigrationRole::kTarget) {
+    reply.set_answer(control::CommitReply::UNKNOWN);
+    reply.set_why(fmt::format(
+        "host {} knows nothing of migration {}: its journal is another one",
+        host_.name, migration));
+    return reply;
+  }
+  switch (entry->record) {
+    case MigrationRecord::kRunning:
+      reply.set_answer(control::CommitReply::RUNS);
+      break;
+    case MigrationRecord::kDiscarded:
+      reply.set_answer(control::CommitReply::REFUSED);
+      break;
+    default:
+      reply.set_answer(control::CommitReply::UNKNOWN);
+      reply.set_why(fmt::format(
+          "host {} lost its power while guest {} was prepared there: whether "
+          "it ran is not known",
+          host_.name, entry->guest));
+  }
+  return reply;
+}
+
+Result<control::MigrationList> Agent::list_migrations() {
+  CAUSEWAY_ASSIGN(const auto entries, host_.journal.all());
+  const auto reasons = host_.undecided.reasons();
+  control::MigrationList list;
+  list.set_agent(host_.name);
+  for (const JournalEntry& entry : entries) {
+    *list.add_migrations() = status_of(entry, reasons);
+  }
+  return list;
+}
+
+control::MigrationStatus Agent::status_of(
+    const JournalEntry& entry,
+    const std::map<std::string, std::string>& reasons) {
+  control::MigrationStatus status;
+  status.set_id(entry.migration);
+  status.set_role(migration_role_name(entry.role));
+  status.set_guest(entry.guest);
+  status.set_peer(entry.peer);
+  status.set_record(migration_record_name(entry.record));
+  status.set_changed_ms(entry.changed_ms);
+  status.set_why(entry.why);
+  const auto reason = reasons.find(entry.migration);
+  const bool open = entry.record == MigrationRecord::kPrepared ||
+                    entry.record == MigrationRecord::kCommitted;
+  if (under_way(entry.migration)) {
+    status.set_state("under way");
+  } else if (reason != reasons.end() || open) {
+    status.set_state("undecided");
+    if (reason != reasons.end()) status.set_why(reason->second);
+    status.set_command(
+        entry.role == MigrationRole::kTarget
+            ? fmt::format("causeway decide {} discard --agent {}",
+                          entry.migration, host_.address())
+            : fmt::format("causeway decide {} discard --agent {}",
+                          entry.migration, entry.peer));
+  } else {
+    status.set_state("ended");
+  }
+  return status;
+}
+
+Status Agent::decide(const control::DecideRequest& request) {
+  const std::string& id = request.id();
+  CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(id));
+  if (!entry) {
+    return make_error(ErrorCode::kNotFound,
+                      "host {} knows no migration {}; `causeway status` shows "
+                      "those it knows",
+                      host_.name, id);
+  }
+  const bool target = entry->role == MigrationRole::kTarget;
+  if (target != request.has_discard()) {
+    return make_error(
+        ErrorCode::kInvalidArgument,
+        "host {} is the {} of migration {}: only {} can be decided here",
+        host_.name, migration_role_name(entry->role), id,
+        target ? "discard" : "run-here");
+  }
+  if (target && under_way(id)) return discard(id);
+  if (!host_.undecided.has(id) && entry->record == MigrationRecord::kPrepared) {
+    // Its shell went with the host's power.
+    return host_.journal.record(id, MigrationRecord::kPrepared,
+                                MigrationRecord::kDiscarded,
+                                Durability::kSynced, "the operator's word");
+  }
+  spdlog::warn("migration {}: the operator decides: {}", id,
+               target ? "discard" : "run here");
+  return host_.undecided.carry_out(id, Verdict::kStayAtSource);
 }
 
 }  // namespace causeway

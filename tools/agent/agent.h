@@ -35,6 +35,9 @@ class Agent : public GuestHandler, public MigrationHandler {
 
   const std::string& state_folder() const { return host_.store.folder(); }
 
+  // Where its server answers; before the first move.
+  void set_address(const std::string& address);
+
   // Notices guests that die, until one of `stop_fds` is readable.
   void watch_guests(const std::vector<int>& stop_fds);
 
@@ -58,6 +61,11 @@ class Agent : public GuestHandler, public MigrationHandler {
       const control::ReserveRequest& request) override;
   Result<control::OutcomeReply> outcome(const std::string& migration) override;
   Status discard(const std::string& migration) override;
+  Result<control::DecisionReply> decision(
+      const std::string& migration) override;
+  Result<control::CommitReply> commit(const std::string& migration) override;
+  Result<control::MigrationList> list_migrations() override;
+  Status decide(const control::DecideRequest& request) override;
 
  private:
   // An arrival and how many calls look at it just now.
@@ -67,8 +75,12 @@ class Agent : public GuestHandler, public MigrationHandler {
   };
   class ArrivalUse;
 
-  explicit Agent(const AgentOptions& options, GuestStore store);
-  void recover(const std::string& name);
+  Agent(const AgentOptions& options, GuestStore store, Journal journal);
+  bool under_way(const std::string& migration);
+  Status make_it_run(const std::string& migration);
+  control::MigrationStatus status_of(
+      const JournalEntry& entry,
+      const std::map<std::string, std::string>& reasons);
   Result<GuestPaths> paths_of(const std::string& name) const;
   control::GuestStatus status_of(const GuestView& view) const;
   Status check_disk_is_free(const control::GuestConfig& config) const;

@@ -8,6 +8,7 @@
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/limits.h"
+#include "tools/agent/undecided_arrival.h"
 
 namespace causeway {
 namespace {
@@ -31,23 +32,32 @@ Result<control::GuestConfig> arriving_config(
 Result<std::unique_ptr<Arrival>> Arrival::reserve(
     Host* host, const control::ReserveRequest& request) {
   std::unique_ptr<Arrival> arrival(new Arrival(host));
-  CAUSEWAY_TRY(arrival->prepare(request));
+  if (Status ready = arrival->prepare(request); !ready) {
+    // The mover first: it must be gone before the row says so.
+    if (arrival->mover_) arrival->mover_->finish(kDiscardPatience);
+    conclude_arrival(host, arrival->id_, std::move(arrival->guest_), true,
+                     ready.error().message);
+    return std::move(ready).error();
+  }
   arrival->thread_ = std::thread(&Arrival::listen_to_mover, arrival.get());
   return arrival;
 }
 
 Status Arrival::prepare(const control::ReserveRequest& request) {
   CAUSEWAY_ASSIGN(const control::GuestConfig config, arriving_config(request));
+  id_ = request.migration();
   name_ = config.name();
   CAUSEWAY_ASSIGN(guest_, NewGuest::begin(host_, config, request.migration()));
   // Both programs load while we wait for the shell.
   CAUSEWAY_ASSIGN(mover_, MoverProcess::start(host_->program_folder));
+  CAUSEWAY_TRY(begin_row(request));
   CAUSEWAY_TRY(guest_->await_ready());
   CAUSEWAY_TRY(check_features(request.features()));
   CAUSEWAY_TRY(mover_->give_spec({{"role", "target"},
                                   {"migration", request.migration()},
                                   {"guest", name_},
                                   {"shim_socket", guest_->paths().shim_socket},
+                                  {"journal", host_->store.journal()},
                                   {"listen", host_->mover_listen},
                                   {"token", request.token()},
                                   {"streams", request.streams()}}));
@@ -79,66 +89,79 @@ Status Arrival::await_listening() {
                     "the target's mover did not begin to listen");
 }
 
-void Arrival::listen_to_mover() {
-  auto result = follow_mover();
-  if (!result) {
-    spdlog::info("guest {} did not arrive: {}", name_, result.error().message);
-    mover_->finish(kMoverCancelTimeout);
-    guest_.reset();
-  } else if (Status settled = guest_->settle(); !settled) {
-    // It runs; a restarted agent would take it for unfinished.
-    spdlog::error("guest {} runs here but its record is not written: {}", name_,
-                  settled.error().message);
-    result = settled.error();
-    mover_->finish(kMoverCancelTimeout);
-  } else {
-    spdlog::info("guest {} has arrived and runs here", name_);
-    mover_->finish(kMoverCancelTimeout);
-    guest_.reset();
-  }
-  end(std::move(result));
+Status Arrival::begin_row(const control::ReserveRequest& request) {
+  JournalEntry entry;
+  entry.migration = id_;
+  entry.role = MigrationRole::kTarget;
+  entry.guest = name_;
+  entry.peer = request.source_agent();
+  entry.boot = boot_id();
+  entry.mover_pid = mover_->pid();
+  entry.mover_start_ticks = mover_->start_ticks();
+  return host_->journal.begin(entry);
 }
 
-// Until the mover's end: its report when the guest runs here.
+void Arrival::listen_to_mover() {
+  auto report = follow_mover();
+  mover_->finish(called_off() ? kDiscardPatience : kMoverCancelTimeout);
+  const std::string why = report ? "" : report.error().message;
+  switch (conclude_arrival(host_, id_, std::move(guest_), called_off(), why)) {
+    case ArrivalEnd::kRuns:
+      spdlog::info("guest {} has arrived and runs here", name_);
+      return end(report ? std::move(report) : std::string("{}"));
+    case ArrivalEnd::kUndecided:
+      return end(make_error(ErrorCode::kConnectionLost,
+                            "guest {} is prepared at {} and its movers are "
+                            "gone ({}); the source is asked",
+                            name_, host_->name, why));
+    case ArrivalEnd::kDiscarded:
+      spdlog::info("guest {} did not arrive: {}", name_, why);
+      if (report) {
+        report = make_error(ErrorCode::kInternal,
+                            "the mover says that guest {} runs, the journal "
+                            "that it does not",
+                            name_);
+      }
+      return end(std::move(report));
+  }
+}
+
+bool Arrival::called_off() const {
+  const std::lock_guard lock(mutex_);
+  return called_off_;
+}
+
+// Until the mover's end: its report when it says that the guest runs here.
 Result<std::string> Arrival::follow_mover() {
   auto patience = kMoverConnectTimeout;
   for (;;) {
-    auto event = mover_->next(patience);
-    if (!event) {
-      if (runs_here("")) return std::string("{}");
-      return std::move(event).error();
-    }
-    switch (event->kind) {
+    CAUSEWAY_ASSIGN(const auto event, mover_->next(patience));
+    switch (event.kind) {
       case MoverEvent::Kind::kDone:
-        return event->body.value("report", nlohmann::json::object()).dump();
-      case MoverEvent::Kind::kFailed: {
-        const MoverFailure failure = failure_of(event->body);
-        if (runs_here(failure.guest_at)) return std::string("{}");
-        return failure.error;
-      }
+        return event.body.value("report", nlohmann::json::object()).dump();
+      case MoverEvent::Kind::kFailed:
+        return failure_of(event.body).error;
       case MoverEvent::Kind::kTimeout:
+        if (called_off()) {
+          mover_->kill();
+          return make_error(ErrorCode::kCancelled,
+                            "the migration was called off");
+        }
         return make_error(ErrorCode::kTimeout,
                           "the source's mover did not connect in {} s",
                           kMoverConnectTimeout.count() / 1000);
       case MoverEvent::Kind::kWoken:
         mover_->close_stdin();
+        patience = kDiscardPatience;
         break;
       case MoverEvent::Kind::kListening:
       case MoverEvent::Kind::kStage:
       case MoverEvent::Kind::kProgress:
         // It lives; from here on a dead link ends it by itself.
-        patience = std::chrono::milliseconds(-1);
+        if (!called_off()) patience = std::chrono::milliseconds(-1);
         break;
     }
   }
-}
-
-// A mover can fail after it has set the guest running; the VMM's own word
-// counts: a shell that was never resumed says "incoming".
-bool Arrival::runs_here(const std::string& guest_at) {
-  if (guest_at == "source" || guest_at == "frozen") return false;
-  const auto status = monitor_status(guest_->paths().monitor_socket);
-  return status && text_member(*status, "state") != "incoming";
 }
 
 void Arrival::end(Result<std::string> result) {
@@ -149,7 +172,7 @@ void Arrival::end(Result<std::string> result) {
 
 Arrival::~Arrival() {
   if (!thread_.joinable()) return;
-  if (!ended()) mover_->wake();
+  (void)discard().has_value();
   thread_.join();
 }
 
@@ -167,8 +190,8 @@ Result<std::string> Arrival::outcome() const {
 Status Arrival::discard() {
   {
     const std::lock_guard lock(mutex_);
-    if (!discarding_ && !result_) mover_->wake();
-    discarding_ = true;
+    if (!called_off_ && !result_) mover_->wake();
+    called_off_ = true;
   }
   if (!outcome()) return {};
   return make_error(ErrorCode::kInvalidArgument,

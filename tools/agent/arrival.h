@@ -3,8 +3,12 @@
 // all that was reserved.
 //
 //   reserve() ── mover: done ──────────► the guest runs here
-//            └── mover: failed, gone, ─► nothing is left
-//                discard(), no word in time
+//            ├── mover: failed, gone, ─► nothing is left
+//            │   discard(), no word in time
+//            └── mover: gone after ────► undecided_arrival.h
+//                PREPARED
+//
+// What is true when the mover has ended, however, the journal says.
 #pragma once
 
 #include <condition_variable>
@@ -53,11 +57,13 @@ class Arrival {
   Status check_features(const std::string& features);
   Status await_listening();
   void listen_to_mover();
+  Status begin_row(const control::ReserveRequest& request);
   Result<std::string> follow_mover();
-  bool runs_here(const std::string& guest_at);
+  bool called_off() const;
   void end(Result<std::string> result);
 
   Host* host_;
+  std::string id_;
   std::string name_;
   std::string mover_address_;
   std::unique_ptr<NewGuest> guest_;
@@ -66,7 +72,7 @@ class Arrival {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::optional<Result<std::string>> result_;
-  bool discarding_ = false;
+  bool called_off_ = false;
   std::thread thread_;
 };
 

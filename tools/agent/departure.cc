@@ -14,6 +14,7 @@
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
+#include "tools/agent/undecided_departure.h"
 
 namespace causeway {
 namespace {
@@ -104,7 +105,10 @@ Result<std::unique_ptr<Departure>> Departure::begin(
 
 Departure::Departure(Host* host, const control::MigrateRequest& request,
                      GuestTable::Claim claim)
-    : host_(host), request_(request), claim_(std::move(claim)) {}
+    : host_(host),
+      request_(request),
+      claim_(std::move(claim)),
+      name_(claim_.name()) {}
 
 void Departure::cancel() {
   cancelled_ = true;
@@ -123,35 +127,52 @@ Status Departure::run(const MigrationEventSink& sink) {
     CAUSEWAY_ASSIGN(mover_, MoverProcess::start(host_->program_folder));
     if (cancelled_) mover_->wake();
   }
-  CAUSEWAY_TRY(reserve());
-  auto report = follow_mover(sink);
-  {
-    const std::lock_guard lock(mover_mutex_);
-    mover_->finish(kMoverCancelTimeout);
+  CAUSEWAY_TRY(begin_row());
+  if (Status reserved = reserve(); !reserved) {
+    return not_moved({std::move(reserved).error(), "source"});
   }
-  if (!report) {
-    if (Status status = target_->discard(id_); !status) {
-      spdlog::warn("discarding {} at {}: {}", request_.guest(), request_.to(),
-                   status.error().message);
-    }
-    return std::move(report).error();
+  nlohmann::json last = follow_mover(sink);
+  end_mover();
+  if (text_member(last, "event") != "done") {
+    return not_moved(failure_of(last));
   }
-  control::MigrationEvent last;
-  last.set_report_json(complete_report(std::move(report).value()).dump());
+  control::MigrationEvent report;
+  report.set_report_json(
+      complete_report(last.value("report", nlohmann::json::object())).dump());
   remove_guest();
-  emit(sink, last);
+  emit(sink, report);
   return {};
+}
+
+// From here on the journal alone says how far it came.
+void Departure::end_mover() {
+  const std::lock_guard lock(mover_mutex_);
+  mover_->finish(kMoverCancelTimeout);
+}
+
+Status Departure::begin_row() {
+  JournalEntry entry;
+  entry.migration = id_;
+  entry.role = MigrationRole::kSource;
+  entry.guest = name_;
+  entry.peer = request_.to();
+  entry.boot = boot_id();
+  entry.mover_pid = mover_->pid();
+  entry.mover_start_ticks = mover_->start_ticks();
+  return host_->journal.begin(entry);
 }
 
 Status Departure::reserve() {
   CAUSEWAY_ASSIGN(const control::ReserveRequest request, reservation());
-  CAUSEWAY_ASSIGN(const control::ReserveReply reply, target_->reserve(request));
+  const auto reserved = target_->reserve(request);
+  reserved_ = reserved || reserved.error().code != ErrorCode::kUnreachable;
+  if (!reserved) return reserved.error();
+  const control::ReserveReply& reply = *reserved;
   auto peer = reachable(reply.mover_address(), request_.to());
   if (peer) {
     peer_ = *peer;
     if (Status given = give_spec(); given) return {};
   }
-  (void)target_->discard(id_).has_value();
   return make_error(ErrorCode::kInternal,
                     "the movers were not brought "
                     "together ({})",
@@ -164,7 +185,7 @@ Status Departure::check_disk() const {
   const control::GuestConfig config = claim_.view().record.config;
   if (config.disk_bytes() == 0) return {};
   const std::string path = config.disk_path().empty()
-                               ? host_->store.paths(claim_.name()).disk
+                               ? host_->store.paths(name_).disk
                                : config.disk_path();
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return errno_error(errno, "opening the disk " + path);
@@ -175,8 +196,7 @@ Status Departure::check_disk() const {
                     "the disk {} of guest {} has {} bytes now, not the {} "
                     "that the guest knows; it cannot be read to its end; "
                     "guest {} runs on at {}",
-                    path, claim_.name(), end, config.disk_bytes(),
-                    claim_.name(), host_->name);
+                    path, name_, end, config.disk_bytes(), name_, host_->name);
 }
 
 Result<control::ReserveRequest> Departure::reservation() const {
@@ -186,10 +206,10 @@ Result<control::ReserveRequest> Departure::reservation() const {
   request.set_migration(id_);
   request.set_token(token_);
   request.set_streams(request_.streams());
+  request.set_source_agent(host_->address());
   *request.mutable_config() = view.record.config;
-  CAUSEWAY_ASSIGN(
-      const auto guest,
-      ShimGuest::connect(host_->store.paths(claim_.name()).shim_socket));
+  CAUSEWAY_ASSIGN(const auto guest,
+                  ShimGuest::connect(host_->store.paths(name_).shim_socket));
   if (auto died = guest->died()) return *died;
   const std::vector<std::byte>& features = guest->spec().features;
   request.set_features(features.data(), features.size());
@@ -200,8 +220,9 @@ Status Departure::give_spec() {
   return mover_->give_spec(
       {{"role", "source"},
        {"migration", id_},
-       {"guest", claim_.name()},
-       {"shim_socket", host_->store.paths(claim_.name()).shim_socket},
+       {"guest", name_},
+       {"shim_socket", host_->store.paths(name_).shim_socket},
+       {"journal", host_->store.journal()},
        {"peer", peer_},
        {"token", token_},
        {"streams", request_.streams()},
@@ -211,17 +232,19 @@ Status Departure::give_spec() {
        {"proof", request_.proof()}});
 }
 
-// Until the mover's end: its report when the guest has moved.
-Result<nlohmann::json> Departure::follow_mover(const MigrationEventSink& sink) {
+nlohmann::json Departure::follow_mover(const MigrationEventSink& sink) {
   std::chrono::milliseconds patience(-1);
   for (;;) {
     auto event = mover_->next(patience);
-    if (!event) return mover_died(event.error());
+    if (!event) {
+      return {{"event", "failed"},
+              {"code", error_code_name(event.error().code)},
+              {"message", event.error().message}};
+    }
     switch (event->kind) {
       case MoverEvent::Kind::kDone:
-        return event->body.value("report", nlohmann::json::object());
       case MoverEvent::Kind::kFailed:
-        return failed(event->body);
+        return event->body;
       case MoverEvent::Kind::kTimeout:
         // It was told to cancel and does not.
         mover_->kill();
@@ -238,42 +261,63 @@ Result<nlohmann::json> Departure::follow_mover(const MigrationEventSink& sink) {
   }
 }
 
-Error Departure::failed(const nlohmann::json& body) {
-  MoverFailure failure = failure_of(body);
-  const std::string& name = claim_.name();
-  if (failure.error.code == ErrorCode::kGuestDied) {
-    failure.error.message +=
-        fmt::format("; guest {} is dead at {}, nothing of it is at the target",
-                    name, host_->name);
-  } else if (failure.guest_at == "source") {
-    failure.error.message +=
-        fmt::format("; guest {} runs on at {}", name, host_->name);
-  } else if (failure.guest_at == "target") {
-    claim_.leave_as(GuestPhase::kFrozen, failure.error.message);
-    failure.error.message += fmt::format(
-        "; guest {} runs at the target, its frozen image is kept at {} (see "
-        "it with guest list, remove it with guest stop)",
-        name, host_->name);
-  } else if (failure.guest_at == "frozen") {
-    claim_.leave_as(GuestPhase::kFrozen, failure.error.message);
-    failure.error.message += fmt::format(
-        "; guest {} is frozen at {}: whether it runs at the target must be "
-        "looked up there (guest list)",
-        name, host_->name);
+Error Departure::not_moved(MoverFailure failure) {
+  Error& error = failure.error;
+  // It runs there; the image here is evidence.
+  if (failure.guest_at == "target") return keep_image(error.message);
+  if (mover_ != nullptr) end_mover();
+  if (conclude_departure(host_, id_, std::move(claim_), error.message) ==
+      DepartureEnd::kUndecided) {
+    return undecided(error.message);
   }
-  return failure.error;
+  if (reserved_) {
+    if (Status status = target_->discard(id_); !status) {
+      spdlog::warn("discarding {} at {}: {}", name_, request_.to(),
+                   status.error().message);
+    }
+  }
+  error.message +=
+      error.code == ErrorCode::kGuestDied
+          ? fmt::format(
+                "; guest {} is dead at {}, nothing of it "
+                "is at the target",
+                name_, host_->name)
+          : fmt::format("; guest {} runs on at {}", name_, host_->name);
+  return std::move(error);
 }
 
-// Killed, or crashed: the guest's own word says where that left it.
-Error Departure::mover_died(const Error& error) {
-  const auto paths = host_->store.paths(claim_.name());
-  const auto status = monitor_status(paths.monitor_socket);
-  nlohmann::json body = {{"code", error_code_name(error.code)},
-                         {"message", error.message}};
-  const std::string state = status ? text_member(*status, "state") : "";
-  body["guest_at"] = state == "running" ? "source" : "";
-  if (state == "paused") body["guest_at"] = "frozen";
-  return failed(body);
+// The last proof failed: an operator looks at it before it goes.
+Error Departure::keep_image(const std::string& message) {
+  claim_.leave_as(GuestPhase::kFrozen, message);
+  const Status kept = host_->journal.record(id_, MigrationRecord::kCommitted,
+                                            MigrationRecord::kDiscarded,
+                                            Durability::kSynced, message);
+  if (!kept) spdlog::error("{}", kept.error().message);
+  return make_error(ErrorCode::kContentMismatch,
+                    "{}; guest {} runs at the target, its frozen image is kept "
+                    "at {} (see it with guest list, remove it with guest stop)",
+                    message, name_, host_->name);
+}
+
+// The agents find out by themselves, often at once.
+Error Departure::undecided(const std::string& message) {
+  if (host_->undecided.await(id_, kUndecidedWait)) {
+    const auto entry = host_->journal.find(id_);
+    const bool back =
+        entry && *entry && (*entry)->record == MigrationRecord::kAborted;
+    return make_error(
+        ErrorCode::kConnectionLost,
+        "the movers lost each other after commitment ({}); "
+        "guest {} {}",
+        message, name_,
+        back ? "never ran at the target and runs on at " + host_->name
+             : "runs at " + request_.to() + ", nothing of it is left here");
+  }
+  return make_error(ErrorCode::kConnectionLost,
+                    "{}; guest {} is frozen at {}: the target may run it and "
+                    "does not answer. It goes on being asked; `causeway status "
+                    "--agent` shows it, and the command that decides it",
+                    message, name_, host_->name);
 }
 
 void Departure::pass_on(const MoverEvent& event,
@@ -321,7 +365,7 @@ nlohmann::json Departure::complete_report(nlohmann::json report) {
 // Nothing when one of the two does not say.
 std::optional<uint64_t> Departure::steps_lost(
     const nlohmann::json& target) const {
-  const auto paths = host_->store.paths(claim_.name());
+  const auto paths = host_->store.paths(name_);
   const auto here = monitor_status(paths.monitor_socket);
   if (!here) return std::nullopt;
   const auto last = counts_member(*here, "steps");
@@ -335,11 +379,15 @@ std::optional<uint64_t> Departure::steps_lost(
 }
 
 void Departure::remove_guest() {
-  const auto paths = host_->store.paths(claim_.name());
+  const auto paths = host_->store.paths(name_);
   auto vmm = claim_.drop();
   if (vmm) stop_vmm(&*vmm, paths.monitor_socket);
-  host_->store.remove(claim_.name());
-  spdlog::info("guest {} has moved to {}", claim_.name(), request_.to());
+  host_->store.remove(name_);
+  const Status done =
+      host_->journal.record(id_, MigrationRecord::kCommitted,
+                            MigrationRecord::kDiscarded, Durability::kWritten);
+  if (!done) spdlog::error("{}", done.error().message);
+  spdlog::info("guest {} has moved to {}", name_, request_.to());
 }
 
 }  // namespace causeway

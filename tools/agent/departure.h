@@ -3,8 +3,10 @@
 //
 //   claim ─► reserve at the target ─► source mover ─┬─ done ─► stop the frozen
 //     (CPU features, spec from                      │    VMM, remove its folder
-//      the guest's shim)                            └─ failed ─► discard at the
-//                                                        target; guest runs on
+//      the guest's shim)                            ├─ failed ─► discard at the
+//                                                   │    target; guest runs on
+//                                                   └─ gone after COMMITTED ─►
+//                                                        undecided_departure.h
 #pragma once
 
 #include <atomic>
@@ -43,9 +45,14 @@ class Departure {
   Status check_disk() const;
   Result<control::ReserveRequest> reservation() const;
   Status give_spec();
-  Result<nlohmann::json> follow_mover(const MigrationEventSink& sink);
-  Error failed(const nlohmann::json& body);
-  Error mover_died(const Error& error);
+  // The mover's last event; one that died has failed.
+  nlohmann::json follow_mover(const MigrationEventSink& sink);
+  Status begin_row();
+  void end_mover();
+  // `guest_at`: what the mover says; empty when it died.
+  Error not_moved(MoverFailure failure);
+  Error keep_image(const std::string& message);
+  Error undecided(const std::string& message);
   void pass_on(const MoverEvent& event, const MigrationEventSink& sink);
   void emit(const MigrationEventSink& sink,
             const control::MigrationEvent& event);
@@ -56,10 +63,12 @@ class Departure {
   Host* host_;
   control::MigrateRequest request_;
   GuestTable::Claim claim_;
+  std::string name_;
   std::string id_;
   std::string token_;
   std::string peer_;  // of the target's mover
   std::unique_ptr<AgentClient> target_;
+  bool reserved_ = false;  // the target may hold something for it
   bool caller_gone_ = false;
   bool told_to_cancel_ = false;
 

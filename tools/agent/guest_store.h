@@ -3,6 +3,7 @@
 //
 //   STATE/                     0700
 //     lock                     held by the agent that uses STATE
+//     journal.db*              engine/control/journal.h
 //     agent.sock               the agent, for callers on this host
 //     guests/NAME/             0700
 //       guest.json             the GuestRecord
@@ -48,6 +49,7 @@ class GuestStore {
   static Result<GuestStore> open(const std::string& state_folder);
 
   const std::string& folder() const { return folder_; }
+  std::string journal() const { return folder_ + "/journal.db"; }
   GuestPaths paths(const std::string& name) const;
 
   // Makes the guest's folder. kAlreadyExists when there is one.

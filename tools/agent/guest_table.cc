@@ -58,6 +58,13 @@ void GuestTable::Claim::settle_dead(GuestRecord record, std::string why) {
   leave_as(GuestPhase::kDied, std::move(why));
 }
 
+void GuestTable::Claim::show_as(GuestPhase phase, std::string why) {
+  const std::lock_guard lock(table_->mutex_);
+  GuestView& view = table_->entries_.at(name_).view;
+  view.phase = phase;
+  view.why = std::move(why);
+}
+
 void GuestTable::Claim::leave_as(GuestPhase phase, std::string why) {
   const std::lock_guard lock(table_->mutex_);
   Entry& entry = table_->entries_.at(name_);

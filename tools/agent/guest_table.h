@@ -50,6 +50,8 @@ class GuestTable {
     void settle(GuestRecord record, ChildProcess vmm);
     // It was real once: its VMM is gone.
     void settle_dead(GuestRecord record, std::string why);
+    // What it is shown as while it is claimed.
+    void show_as(GuestPhase phase, std::string why);
     // What it becomes when the claim goes.
     void leave_as(GuestPhase phase, std::string why);
     // Out of the table when the claim goes. The VMM, if it has one, is the

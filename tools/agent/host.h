@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 
+#include "engine/control/journal.h"
 #include "tools/agent/guest_store.h"
 #include "tools/agent/guest_table.h"
+#include "tools/agent/undecided.h"
 #include "tools/agent/vmm_launcher.h"
 
 namespace causeway {
@@ -18,7 +21,17 @@ struct Host {
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
   GuestStore store;
   VmmLauncher launcher;
+  Journal journal;
   GuestTable table;
+  Undecided undecided;  // its moves hold claims of the table
+
+  // Where this agent answers others, once it does.
+  std::string address() const {
+    const std::lock_guard lock(address_mutex);
+    return listening_at;
+  }
+  mutable std::mutex address_mutex;
+  std::string listening_at;
 };
 
 }  // namespace causeway

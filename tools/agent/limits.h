@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/control/limits.h"
+
 namespace causeway {
 
 // A VMM maps its RAM and starts its vCPUs in milliseconds; with 2 MiB pages
@@ -25,6 +27,28 @@ inline constexpr std::chrono::milliseconds kMoverConnectTimeout{10000};
 // A mover that was told to cancel puts its guest back and ends in
 // milliseconds; one that hangs is killed.
 inline constexpr std::chrono::milliseconds kMoverCancelTimeout{10000};
+
+// How often the other end is asked about an undecided migration: an operator
+// waits for it, and a question is cheap.
+inline constexpr std::chrono::milliseconds kAskPeriod{500};
+inline constexpr std::chrono::milliseconds kNothingToAskPeriod{3600000};
+
+// A verdict waits for a question under way: longer than a connect takes to
+// fail, shorter than the caller's patience.
+inline constexpr std::chrono::milliseconds kDecideWait{6000};
+static_assert(kDecideWait.count() > kConnectTimeoutMs);
+static_assert(kDecideWait.count() < kQueryTimeoutMs);
+
+// A migrate whose movers lost each other after commit waits so long for the
+// agents to find out, before its caller is told that it is undecided.
+inline constexpr std::chrono::milliseconds kUndecidedWait{15000};
+
+// A target mover that was called off and hangs: nothing of it is needed.
+inline constexpr std::chrono::milliseconds kDiscardPatience{500};
+
+// Ended migrations that the journal keeps, so that a peer that was away for
+// long still gets its answer.
+inline constexpr size_t kEndedMigrationsMax = 10000;
 
 // Ended reservations that are kept for Outcome to ask about.
 inline constexpr size_t kEndedArrivalsMax = 64;

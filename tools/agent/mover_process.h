@@ -37,6 +37,7 @@ class MoverProcess {
       const std::string& program_folder);
 
   pid_t pid() const { return process_.pid(); }
+  uint64_t start_ticks() const { return process_.start_ticks(); }
 
   Status give_spec(const nlohmann::json& spec);
   Status cancel();

@@ -155,6 +155,17 @@ Result<std::unique_ptr<NewGuest>> NewGuest::begin(
 NewGuest::NewGuest(Host* host, GuestTable::Claim claim)
     : host_(host), claim_(std::move(claim)) {}
 
+std::unique_ptr<NewGuest> NewGuest::adopt(Host* host, GuestRecord record,
+                                          GuestTable::Claim claim,
+                                          std::optional<ChildProcess> vmm) {
+  std::unique_ptr<NewGuest> guest(new NewGuest(host, std::move(claim)));
+  guest->paths_ = host->store.paths(record.config.name());
+  guest->record_ = std::move(record);
+  guest->has_folder_ = true;
+  guest->vmm_ = std::move(vmm);
+  return guest;
+}
+
 NewGuest::~NewGuest() {
   starting_.reset();
   vmm_.reset();
@@ -201,6 +212,17 @@ Status NewGuest::await_ready() {
   if (!ready) return std::move(ready).error();
   vmm_.emplace(std::move(ready).value());
   return {};
+}
+
+bool NewGuest::alive() {
+  return vmm_ && !vmm_->wait(std::chrono::milliseconds(0));
+}
+
+void NewGuest::leave() {
+  has_folder_ = false;
+  if (!vmm_) return;
+  vmm_->release();
+  vmm_.reset();
 }
 
 Status NewGuest::settle() {

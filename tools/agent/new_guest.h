@@ -20,6 +20,11 @@ class NewGuest {
   static Result<std::unique_ptr<NewGuest>> begin(
       Host* host, const control::GuestConfig& config,
       const std::string& incoming);
+  // One that an earlier agent was receiving. Without `vmm` only its folder is
+  // left.
+  static std::unique_ptr<NewGuest> adopt(Host* host, GuestRecord record,
+                                         GuestTable::Claim claim,
+                                         std::optional<ChildProcess> vmm);
   ~NewGuest();
 
   NewGuest(const NewGuest&) = delete;
@@ -30,8 +35,13 @@ class NewGuest {
 
   Status await_ready();
 
+  // Its VMM.
+  bool alive();
+
   // It runs here, for good.
   Status settle();
+  // Lets it live, for the next agent to find.
+  void leave();
 
  private:
   NewGuest(Host* host, GuestTable::Claim claim);

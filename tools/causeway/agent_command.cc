@@ -57,6 +57,7 @@ Status serve(const AgentArguments& arguments, Agent* agent, int signal_fd) {
   if (parse_agent_address(local)) addresses.push_back(local);
   CAUSEWAY_ASSIGN(const auto server,
                   AgentServer::listen(addresses, agent, agent));
+  agent->set_address(server->addresses().front());
   announce(*server);
   std::vector<int> stop_fds = {signal_fd};
   // It ends with whoever holds the other end of its stdin.

@@ -70,6 +70,20 @@ class FakeAgent : public GuestHandler, public MigrationHandler {
     return control::OutcomeReply();
   }
   Status discard(const std::string&) override { return {}; }
+  Result<control::DecisionReply> decision(const std::string& id) override {
+    control::DecisionReply reply;
+    reply.set_why(id);
+    return reply;
+  }
+  Result<control::CommitReply> commit(const std::string& id) override {
+    control::CommitReply reply;
+    reply.set_why(id);
+    return reply;
+  }
+  Result<control::MigrationList> list_migrations() override {
+    return control::MigrationList();
+  }
+  Status decide(const control::DecideRequest&) override { return {}; }
 
   void refuse(Error error) {
     const std::lock_guard lock(mutex_);

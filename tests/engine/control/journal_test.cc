@@ -1,5 +1,6 @@
 #include "engine/control/journal.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,6 +9,8 @@
 
 #include <filesystem>
 #include <fstream>
+
+#include "engine/base/unique_fd.h"
 
 namespace causeway {
 namespace {
@@ -153,6 +156,23 @@ TEST_F(JournalTest, ARecordOutlivesItsWriter) {
   const auto found = open().find("m1");
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->record, MigrationRecord::kCommitted);
+}
+
+// Else a mover that comes and goes takes itself for the last one, and takes
+// the WAL with it. Only another process sees the lock.
+TEST_F(JournalTest, HoldsItsLockOnTheFile) {
+  const Journal agent = open();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const UniqueFd fd(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    const bool asked = ::fcntl(fd.get(), F_GETLK, &lock) == 0;
+    ::_exit(asked && lock.l_type != F_UNLCK ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST_F(JournalTest, ADamagedFileSaysWhatToDo) {

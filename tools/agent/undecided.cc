@@ -1,0 +1,129 @@
+#include "tools/agent/undecided.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+#include <vector>
+
+#include "tools/agent/limits.h"
+
+namespace causeway {
+
+Undecided::~Undecided() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Undecided::add(std::unique_ptr<UndecidedMove> move) {
+  auto entry = std::make_unique<Entry>();
+  entry->move = std::move(move);
+  const std::lock_guard lock(mutex_);
+  entries_.push_back(std::move(entry));
+  if (!thread_.joinable()) thread_ = std::thread(&Undecided::run, this);
+  added_ = true;
+  changed_.notify_all();
+}
+
+// The first time at once, then in kAskPeriod.
+void Undecided::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    added_ = false;
+    lock.unlock();
+    ask_all();
+    lock.lock();
+    const auto pause = entries_.empty() ? kNothingToAskPeriod : kAskPeriod;
+    changed_.wait_for(lock, pause, [&] { return stopping_ || added_; });
+  }
+}
+
+void Undecided::ask_all() {
+  std::vector<std::string> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : entries_) all.push_back(entry->move->migration());
+  }
+  std::set<std::string> silent;  // hosts that did not answer this time
+  for (const std::string& migration : all) {
+    const std::lock_guard busy(busy_);
+    Entry* entry = find(migration);
+    if (entry == nullptr || silent.contains(entry->move->peer())) continue;
+    const auto decided = entry->move->ask();
+    if (decided && *decided) {
+      settle(migration);
+      continue;
+    }
+    if (!decided && decided.error().code == ErrorCode::kUnreachable) {
+      silent.insert(entry->move->peer());
+    }
+    const std::lock_guard lock(mutex_);
+    entry->reason = decided ? "the other end is about to decide it"
+                            : decided.error().message;
+    if (stopping_) return;
+  }
+}
+
+// With busy_ held.
+void Undecided::settle(const std::string& migration) {
+  {
+    const std::lock_guard lock(mutex_);
+    entries_.remove_if([&](const std::unique_ptr<Entry>& entry) {
+      return entry->move->migration() == migration;
+    });
+  }
+  changed_.notify_all();
+}
+
+Undecided::Entry* Undecided::find(const std::string& migration) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry->move->migration() == migration) return entry.get();
+  }
+  return nullptr;
+}
+
+bool Undecided::has(const std::string& migration) const {
+  return find(migration) != nullptr;
+}
+
+Status Undecided::carry_out(const std::string& migration, Verdict verdict) {
+  const std::unique_lock busy(busy_, kDecideWait);
+  if (!busy) {
+    return make_error(ErrorCode::kTimeout,
+                      "another host is being asked just now; try again");
+  }
+  Entry* entry = find(migration);
+  if (entry == nullptr) {
+    return make_error(ErrorCode::kNotFound,
+                      "migration {} is not undecided here", migration);
+  }
+  CAUSEWAY_TRY(entry->move->carry_out(verdict));
+  settle(migration);
+  return {};
+}
+
+std::map<std::string, std::string> Undecided::reasons() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> reasons;
+  for (const auto& entry : entries_) {
+    reasons[entry->move->migration()] = entry->reason;
+  }
+  return reasons;
+}
+
+bool Undecided::await(const std::string& migration,
+                      std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, timeout, [&] {
+    for (const auto& entry : entries_) {
+      if (entry->move->migration() == migration) return false;
+    }
+    return true;
+  });
+}
+
+}  // namespace causeway

@@ -1,0 +1,123 @@
+#include "tools/agent/undecided_departure.h"
+
+#include <spdlog/spdlog.h>
+
+#include "engine/control/agent_client.h"
+#include "hypervisor-shim/client/shim_guest.h"
+#include "tools/agent/guest_json.h"
+#include "tools/agent/guest_monitor.h"
+#include "tools/agent/new_guest.h"
+
+namespace causeway {
+namespace {
+
+std::string state_of(const Host& host, const std::string& guest) {
+  const auto status = monitor_status(host.store.paths(guest).monitor_socket);
+  return status ? text_member(*status, "state") : "";
+}
+
+// A guest whose mover died before commit goes on by itself, unless it had been
+// frozen for a commit that never came.
+void resume_here(const Host& host, const std::string& guest) {
+  if (state_of(host, guest) != "paused") return;
+  const Status resumed = [&]() -> Status {
+    CAUSEWAY_ASSIGN(const auto shim,
+                    ShimGuest::connect(host.store.paths(guest).shim_socket));
+    CAUSEWAY_ASSIGN([[maybe_unused]] const Instant went_on, shim->resume());
+    return {};
+  }();
+  if (resumed) return;
+  spdlog::error("guest {} stands still here and cannot go on: {}", guest,
+                resumed.error().message);
+}
+
+class UndecidedDeparture final : public UndecidedMove {
+ public:
+  UndecidedDeparture(Host* host, JournalEntry entry, GuestTable::Claim claim)
+      : host_(host), entry_(std::move(entry)), claim_(std::move(claim)) {}
+
+  const std::string& migration() const override { return entry_.migration; }
+  const std::string& peer() const override { return entry_.peer; }
+
+  Result<bool> ask() override {
+    CAUSEWAY_ASSIGN(const auto target, AgentClient::create(entry_.peer));
+    CAUSEWAY_ASSIGN(const auto reply, target->commit(entry_.migration));
+    switch (reply.answer()) {
+      case control::CommitReply::RUNS:
+        CAUSEWAY_TRY(carry_out(Verdict::kRunAtTarget));
+        return true;
+      case control::CommitReply::REFUSED:
+        CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
+        return true;
+      default:
+        break;
+    }
+    if (reply.why().empty()) return false;
+    return make_error(ErrorCode::kTimeout, "{}", reply.why());
+  }
+
+  Status carry_out(Verdict verdict) override {
+    const std::string& guest = entry_.guest;
+    if (verdict == Verdict::kStayAtSource) {
+      CAUSEWAY_TRY(host_->journal.record(
+          migration(), MigrationRecord::kCommitted, MigrationRecord::kAborted,
+          Durability::kSynced, "the target never ran it: taken back"));
+      resume_here(*host_, guest);
+      claim_.leave_as(GuestPhase::kRunning, "");
+      spdlog::info("migration {}: guest {} is taken back and runs here",
+                   migration(), guest);
+      return {};
+    }
+    auto vmm = claim_.drop();
+    if (vmm) stop_vmm(&*vmm, host_->store.paths(guest).monitor_socket);
+    host_->store.remove(guest);
+    spdlog::info("migration {}: guest {} runs at {}, nothing of it is left",
+                 migration(), guest, peer());
+    return host_->journal.record(migration(), MigrationRecord::kCommitted,
+                                 MigrationRecord::kDiscarded,
+                                 Durability::kWritten);
+  }
+
+ private:
+  Host* host_;
+  JournalEntry entry_;
+  GuestTable::Claim claim_;
+};
+
+}  // namespace
+
+DepartureEnd conclude_departure(Host* host, const std::string& migration,
+                                GuestTable::Claim claim,
+                                const std::string& why) {
+  const std::string guest = claim.name();
+  const auto found = host->journal.find(migration);
+  const bool runs = state_of(*host, guest) == "running";
+  if (!found && !runs) {
+    // It may hold a commit.
+    spdlog::error("{}", found.error().message);
+    claim.leave_as(GuestPhase::kFrozen, found.error().message);
+    return DepartureEnd::kUndecided;
+  }
+  const bool known = found && *found;
+  if (known && (*found)->record == MigrationRecord::kCommitted && !runs) {
+    spdlog::warn(
+        "migration {}: guest {} is committed and {} has not answered; "
+        "telling it to run the guest",
+        migration, guest, (*found)->peer);
+    claim.show_as(GuestPhase::kFrozen,
+                  "committed; only " + (*found)->peer + " may run it now");
+    host->undecided.add(
+        std::make_unique<UndecidedDeparture>(host, **found, std::move(claim)));
+    return DepartureEnd::kUndecided;
+  }
+  if (known) {
+    const Status aborted = host->journal.record(migration, (*found)->record,
+                                                MigrationRecord::kAborted,
+                                                Durability::kWritten, why);
+    if (!aborted) spdlog::error("{}", aborted.error().message);
+  }
+  if (!runs) resume_here(*host, guest);
+  return DepartureEnd::kStays;
+}
+
+}  // namespace causeway

@@ -1,0 +1,26 @@
+// What becomes of a guest on its way from here once its mover is gone without
+// a report. The journal and the guest's own word say:
+//
+//   nothing                    never committed       ─► aborted, it stays
+//   committed, it runs here    Commit was never sent ─► aborted, it stays
+//   committed, frozen or dead  the target may run it ─► undecided: told to run
+//                              it until it says that it does, or never will
+#pragma once
+
+#include <string>
+
+#include "engine/base/result.h"
+#include "tools/agent/guest_table.h"
+#include "tools/agent/host.h"
+
+namespace causeway {
+
+enum class DepartureEnd { kStays, kUndecided };
+
+// `why` is for the journal. The mover must be dead. When the guest stays it
+// runs when this returns, if its VMM lives.
+DepartureEnd conclude_departure(Host* host, const std::string& migration,
+                                GuestTable::Claim claim,
+                                const std::string& why);
+
+}  // namespace causeway
