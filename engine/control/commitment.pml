@@ -17,8 +17,10 @@
  *
  * [X] is a journal record. What is not in the source's journal was never
  * committed (presumed abort, Mohan and Lindsay 1983): an abort needs no record.
- * The sessions (engine/migration) go these ways already, still without a
- * journal: there a crash after Commit leaves a frozen image to the operator.
+ * In the code (journal_entry.h) an abort is recorded all the same, so that a
+ * mover that was thought dead cannot commit after it; NOTHING stands for both
+ * here. The sessions (engine/migration) go these ways, and the agents
+ * (tools/agent) those of the restarts.
  *
  * What spin showed on the way, and the design keeps:
  *  - a target in doubt says PREPARED again; a mere question would wait for ever

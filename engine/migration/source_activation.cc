@@ -2,6 +2,7 @@
 // image is what the target was given before anything is discarded.
 #include <algorithm>
 
+#include "engine/base/stop_point.h"
 #include "engine/migration/expect.h"
 #include "engine/migration/source_session.h"
 
@@ -9,6 +10,7 @@ namespace causeway {
 
 Result<SourceSession::Outcome> SourceSession::step_send_commit(Instant now) {
   lap("journal", now);
+  stop_point("source.committed");
   state_ = State::kAwaitRunning;
   CAUSEWAY_TRY(control_.send(encode_message(CommitMessage{})));
   return Outcome::kAgain;
@@ -18,6 +20,7 @@ Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
   CAUSEWAY_ASSIGN(const auto running, expect<RunningMessage>(now));
   if (!running) return Outcome::kWait;
   deadline_ = kNever;
+  stop_point("source.activated");
   const Duration waited = now - lap_;
   const Duration travel = std::max(waited - running->answered, Duration{0});
   report_.ledger.add("journal", running->journal);

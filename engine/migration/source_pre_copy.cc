@@ -1,6 +1,7 @@
 // Stage 2: rounds over what is dirty, until the convergence policy stops them.
 #include <algorithm>
 
+#include "engine/base/stop_point.h"
 #include "engine/migration/expect.h"
 #include "engine/migration/source_session.h"
 
@@ -25,6 +26,7 @@ Result<SourceSession::Outcome> SourceSession::step_start_log(Instant now) {
 }
 
 void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
+  stop_point("source.round");
   round_began_ = now;
   round_blocks_began_ = sent_blocks();
   round_wire_began_ = wire_bytes();

@@ -1,11 +1,13 @@
 // Stage 1: the target checks that its shell fits the guest. (Memory, disk
 // space and CPU features were checked by its agent when it made the shell.)
+#include "engine/base/stop_point.h"
 #include "engine/migration/expect.h"
 #include "engine/migration/source_session.h"
 
 namespace causeway {
 
 Result<SourceSession::Outcome> SourceSession::step_hello() {
+  stop_point("source.hello");
   HelloMessage hello;
   hello.migration = options_.migration;
   hello.guest = guest_.spec().name;

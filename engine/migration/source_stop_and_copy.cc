@@ -1,5 +1,6 @@
 // Stage 3: the guest stands still; the last blocks and the state go. From here
 // every moment is a line of the ledger.
+#include "engine/base/stop_point.h"
 #include "engine/migration/source_session.h"
 
 namespace causeway {
@@ -15,6 +16,7 @@ Result<SourceSession::Outcome> SourceSession::step_pause(Instant) {
 
 Result<SourceSession::Outcome> SourceSession::step_last_collect(Instant now) {
   lap("stop", now);
+  stop_point("source.paused");
   if (log_started_) {
     CAUSEWAY_ASSIGN(version_, guest_.dirty_log().collect());
   } else {

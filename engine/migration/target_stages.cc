@@ -1,4 +1,5 @@
 // The target's stages, in order.
+#include "engine/base/stop_point.h"
 #include "engine/migration/target_session.h"
 
 namespace causeway {
@@ -125,6 +126,7 @@ Result<TargetSession::Outcome> TargetSession::step_record_prepared(
 
 Result<TargetSession::Outcome> TargetSession::step_prepared(Instant now) {
   prepared_.journal = lap(now);
+  stop_point("target.prepared");
   CAUSEWAY_TRY(control_.send(encode_message(prepared_)));
   state_ = State::kAwaitCommit;
   return Outcome::kAgain;
@@ -144,6 +146,8 @@ Result<TargetSession::Outcome> TargetSession::step_await_commit(Instant now) {
 // Stage 5. The record before the act: a guest of which the journal does not
 // say that it runs may be discarded.
 Result<TargetSession::Outcome> TargetSession::step_record_running(Instant) {
+  // A shell that has gone never ran: the source takes its guest back.
+  if (auto died = shell_.died()) return *died;
   CAUSEWAY_TRY(journal_.record(CommitmentRecord::kRunning));
   state_ = State::kResume;
   return Outcome::kAgain;
@@ -151,6 +155,7 @@ Result<TargetSession::Outcome> TargetSession::step_record_running(Instant) {
 
 Result<TargetSession::Outcome> TargetSession::step_resume(Instant now) {
   running_.journal = now - lap_;
+  stop_point("target.running");
   const Instant recorded = now;
   CAUSEWAY_ASSIGN(const Instant went_on, shell_.resume());
   running_.resume = went_on - recorded;

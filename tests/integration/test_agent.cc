@@ -33,10 +33,14 @@ void TestAgent::start() {
                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   SpawnOptions spawn;
   spawn.argv = options_.wrapper;
-  spawn.argv.insert(
-      spawn.argv.end(),
-      {binary_folder() + "/causeway", "agent", "--name", name_, "--listen",
-       "127.0.0.1:0", "--state", options_.state_folder});
+  if (!options_.stop_at.empty()) {
+    spawn.argv.insert(spawn.argv.end(),
+                      {"/usr/bin/env", "CAUSEWAY_STOP_AT=" + options_.stop_at});
+  }
+  spawn.argv.insert(spawn.argv.end(),
+                    {binary_folder() + "/causeway", "agent", "--name", name_,
+                     "--listen", address_.empty() ? "127.0.0.1:0" : address_,
+                     "--state", options_.state_folder});
   spawn.argv.insert(spawn.argv.end(), options_.arguments.begin(),
                     options_.arguments.end());
   spawn.stdout_fd = out.write.get();

@@ -13,6 +13,7 @@ struct TestAgentOptions {
   std::string state_folder;            // default: in the test's folder
   std::vector<std::string> arguments;  // more of the agent's
   std::vector<std::string> wrapper;    // a program that starts it
+  std::string stop_at = {};            // of its movers and itself
 };
 
 class TestAgent {
@@ -30,9 +31,10 @@ class TestAgent {
   std::string log() const { return read_file(log_path_); }
   pid_t pid() const { return process_->pid(); }
 
+  bool runs() const { return process_.has_value(); }
   // SIGTERM, or SIGKILL; waits for the end.
   void stop(int signal);
-  // Once more, on the same state folder and any port.
+  // Once more, on the same state folder and port.
   void start();
 
   CommandResult run_guest(const std::string& name,

@@ -364,6 +364,13 @@ Status Agent::make_it_run(const std::string& migration) {
   return done;
 }
 
+// Its record says that it runs, and its VMM died before anyone saw it run.
+bool Agent::never_started(const JournalEntry& entry) const {
+  const auto view = host_.table.find(entry.guest);
+  return view && view->phase == GuestPhase::kDied &&
+         view->record.incoming == entry.migration;
+}
+
 Result<control::CommitReply> Agent::commit(const std::string& migration) {
   control::CommitReply reply;
   if (under_way(migration)) return reply;
@@ -381,6 +388,14 @@ Result<control::CommitReply> Agent::commit(const std::string& migration) {
   }
   switch (entry->record) {
     case MigrationRecord::kRunning:
+      if (never_started(*entry)) {
+        reply.set_answer(control::CommitReply::UNKNOWN);
+        reply.set_why(fmt::format(
+            "guest {} was to run on host {} and its VMM is gone: it has run "
+            "there for a moment at most",
+            entry->guest, host_.name));
+        break;
+      }
       reply.set_answer(control::CommitReply::RUNS);
       break;
     case MigrationRecord::kDiscarded:
@@ -430,8 +445,11 @@ control::MigrationStatus Agent::status_of(
         entry.role == MigrationRole::kTarget
             ? fmt::format("causeway decide {} discard --agent {}",
                           entry.migration, host_.address())
-            : fmt::format("causeway decide {} discard --agent {}",
-                          entry.migration, entry.peer));
+            : fmt::format("causeway decide {} discard --agent {}; when that "
+                          "host is lost: causeway decide {} run-here "
+                          "--target-is-gone --agent {}",
+                          entry.migration, entry.peer, entry.migration,
+                          host_.address()));
   } else {
     status.set_state("ended");
   }

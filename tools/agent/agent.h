@@ -77,6 +77,7 @@ class Agent : public GuestHandler, public MigrationHandler {
 
   Agent(const AgentOptions& options, GuestStore store, Journal journal);
   bool under_way(const std::string& migration);
+  bool never_started(const JournalEntry& entry) const;
   Status make_it_run(const std::string& migration);
   control::MigrationStatus status_of(
       const JournalEntry& entry,

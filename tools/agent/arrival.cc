@@ -107,8 +107,11 @@ void Arrival::listen_to_mover() {
   const std::string why = report ? "" : report.error().message;
   switch (conclude_arrival(host_, id_, std::move(guest_), called_off(), why)) {
     case ArrivalEnd::kRuns:
-      spdlog::info("guest {} has arrived and runs here", name_);
       return end(report ? std::move(report) : std::string("{}"));
+    case ArrivalEnd::kDied:
+      return end(make_error(ErrorCode::kGuestDied,
+                            "guest {} had moved to {} and its VMM died", name_,
+                            host_->name));
     case ArrivalEnd::kUndecided:
       return end(make_error(ErrorCode::kConnectionLost,
                             "guest {} is prepared at {} and its movers are "

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/base/limits.h"
+#include "engine/base/stop_point.h"
 #include "engine/control/agent_address.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
@@ -379,6 +380,7 @@ std::optional<uint64_t> Departure::steps_lost(
 }
 
 void Departure::remove_guest() {
+  stop_point("agent.discard");
   const auto paths = host_->store.paths(name_);
   auto vmm = claim_.drop();
   if (vmm) stop_vmm(&*vmm, paths.monitor_socket);

@@ -218,6 +218,11 @@ bool NewGuest::alive() {
   return vmm_ && !vmm_->wait(std::chrono::milliseconds(0));
 }
 
+void NewGuest::settle_dead(const std::string& why) {
+  claim_.settle_dead(record_, why);
+  leave();
+}
+
 void NewGuest::leave() {
   has_folder_ = false;
   if (!vmm_) return;

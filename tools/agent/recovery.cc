@@ -100,12 +100,11 @@ class Recovery {
                                  std::move(vmm));
     switch (conclude_arrival(host_, migration, std::move(guest), false,
                              kAgentRestarted)) {
-      case ArrivalEnd::kRuns:
-        spdlog::info("guest {} had arrived and runs here", name);
-        break;
       case ArrivalEnd::kDiscarded:
         spdlog::warn("guest {} had not arrived: its shell is removed", name);
         break;
+      case ArrivalEnd::kRuns:
+      case ArrivalEnd::kDied:
       case ArrivalEnd::kUndecided:
         break;
     }

@@ -22,6 +22,21 @@ Status run_here(NewGuest* guest) {
   return guest->settle();
 }
 
+// Recorded: nobody else may run it without an operator's word.
+ArrivalEnd run_or_keep(const JournalEntry& entry, NewGuest* guest) {
+  const Status running = run_here(guest);
+  if (running) {
+    spdlog::info("migration {}: guest {} has arrived and runs here",
+                 entry.migration, entry.guest);
+    return ArrivalEnd::kRuns;
+  }
+  spdlog::error("migration {}: guest {} should run here and does not: {}",
+                entry.migration, entry.guest, running.error().message);
+  guest->settle_dead("it had moved here and could not be started: " +
+                     running.error().message);
+  return ArrivalEnd::kDied;
+}
+
 class UndecidedArrival final : public UndecidedMove {
  public:
   UndecidedArrival(Host* host, JournalEntry entry,
@@ -65,15 +80,7 @@ class UndecidedArrival final : public UndecidedMove {
       guest_.reset();
       return {};
     }
-    if (Status running = run_here(guest_.get()); !running) {
-      // Recorded: nobody else may run it. The next agent tries again.
-      spdlog::error("migration {}: guest {} is ours and cannot run: {}",
-                    migration(), entry_.guest, running.error().message);
-      guest_->leave();
-    } else {
-      spdlog::info("migration {}: guest {} has arrived and runs here",
-                   migration(), entry_.guest);
-    }
+    (void)run_or_keep(entry_, guest_.get());
     guest_.reset();
     return {};
   }
@@ -109,12 +116,7 @@ ArrivalEnd conclude_arrival(Host* host, const std::string& migration,
   JournalEntry entry = **found;
   switch (entry.record) {
     case MigrationRecord::kRunning:
-      if (Status running = run_here(guest.get()); !running) {
-        spdlog::error("guest {} has moved here and does not run: {}",
-                      entry.guest, running.error().message);
-        guest->leave();
-      }
-      return ArrivalEnd::kRuns;
+      return run_or_keep(entry, guest.get());
     case MigrationRecord::kPrepared:
       if (called_off || !guest->alive()) {
         record_discarded(host, entry, why);

@@ -17,7 +17,12 @@
 
 namespace causeway {
 
-enum class ArrivalEnd { kRuns, kDiscarded, kUndecided };
+enum class ArrivalEnd {
+  kRuns,
+  kDied,  // it should, and its VMM is gone
+  kDiscarded,
+  kUndecided,
+};
 
 // `called_off`: the source, or whoever may, has said that it stays there.
 // `why` is for the journal. The mover must be dead.

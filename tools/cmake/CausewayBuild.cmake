@@ -27,6 +27,9 @@ find_package(spdlog REQUIRED)
 # is not warning-clean (gRPC, spdlog) is only ever included as SYSTEM.
 add_library(causeway_flags INTERFACE)
 target_include_directories(causeway_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+# Where tests stop a process exactly (engine/base/stop_point.h).
+target_compile_definitions(causeway_flags INTERFACE
+  $<$<NOT:$<CONFIG:Release>>:CAUSEWAY_STOP_POINTS>)
 target_compile_options(causeway_flags INTERFACE
   -Wall -Wextra -Wshadow -Wvla -Werror -fno-omit-frame-pointer
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor$<SEMICOLON>-Woverloaded-virtual>)

@@ -1,0 +1,381 @@
+// The crash matrix: each process of a migration is killed, or stopped for a
+// while, exactly at each stage. What must become of the guest is written down
+// for each cell (expected()); besides, always: it runs in one place and passes
+// its check there, and the other host has nothing of it.
+//
+// CAUSEWAY_CRASH_CELLS=N takes N cells by chance instead of all, and
+// CAUSEWAY_CRASH_SEED=S which ones.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "tests/integration/test_agent.h"
+
+namespace causeway::integration {
+namespace {
+
+enum class Stage {
+  kReserve,
+  kRound1,
+  kRound2,
+  kStop,
+  kPrepare,
+  kCommit,
+  kRun,
+  kProof,
+  kDiscard,
+};
+enum class Victim {
+  kSourceMover,
+  kTargetMover,
+  kSourceAgent,
+  kTargetAgent,
+  kBothAgents,
+  kSourceVmm,
+  kTargetVmm,
+};
+enum class Harm { kKill, kStop };
+enum class Outcome {
+  kAtSource,
+  kAtTarget,
+  kDead,    // its VMM was killed where it ran
+  kFrozen,  // at the source, until an operator decides
+};
+
+struct Cell {
+  Stage stage;
+  Victim victim;
+  Harm harm;
+};
+
+constexpr std::array kStages = {
+    Stage::kReserve, Stage::kRound1,  Stage::kRound2,
+    Stage::kStop,    Stage::kPrepare, Stage::kCommit,
+    Stage::kRun,     Stage::kProof,   Stage::kDiscard};
+constexpr std::array kVictims = {Victim::kSourceMover, Victim::kTargetMover,
+                                 Victim::kSourceAgent, Victim::kTargetAgent,
+                                 Victim::kBothAgents,  Victim::kSourceVmm,
+                                 Victim::kTargetVmm};
+
+struct StageTraits {
+  const char* name;
+  const char* stop_at;
+};
+StageTraits traits(Stage stage) {
+  switch (stage) {
+    case Stage::kReserve:
+      return {"reserve", "source.hello"};
+    case Stage::kRound1:
+      return {"round1", "source.round@1"};
+    case Stage::kRound2:
+      return {"round2", "source.round@2"};
+    case Stage::kStop:
+      return {"stop", "source.paused"};
+    case Stage::kPrepare:
+      return {"prepare", "target.prepared"};
+    case Stage::kCommit:
+      return {"commit", "source.committed"};
+    case Stage::kRun:
+      return {"run", "target.running"};
+    case Stage::kProof:
+      return {"proof", "source.activated"};
+    case Stage::kDiscard:
+      return {"discard", "agent.discard"};
+  }
+  return {"", ""};
+}
+
+const char* victim_name(Victim victim) {
+  switch (victim) {
+    case Victim::kSourceMover:
+      return "source_mover";
+    case Victim::kTargetMover:
+      return "target_mover";
+    case Victim::kSourceAgent:
+      return "source_agent";
+    case Victim::kTargetAgent:
+      return "target_agent";
+    case Victim::kBothAgents:
+      return "both_agents";
+    case Victim::kSourceVmm:
+      return "source_vmm";
+    case Victim::kTargetVmm:
+      return "target_vmm";
+  }
+  return "";
+}
+
+std::string cell_name(const Cell& cell) {
+  return std::string(traits(cell.stage).name) + "_" + victim_name(cell.victim) +
+         (cell.harm == Harm::kKill ? "_kill" : "_stop");
+}
+
+// The table. A process that was stopped for a while delays, no more.
+Outcome expected(const Cell& cell) {
+  if (cell.harm == Harm::kStop) return Outcome::kAtTarget;
+  const bool committed = cell.stage >= Stage::kCommit;
+  switch (cell.victim) {
+    case Victim::kSourceVmm:
+      return committed ? Outcome::kAtTarget : Outcome::kDead;
+    case Victim::kTargetVmm:
+      // Up to RUNNING its agent knows that it never ran and refuses.
+      if (cell.stage <= Stage::kCommit) return Outcome::kAtSource;
+      return cell.stage == Stage::kRun ? Outcome::kFrozen : Outcome::kDead;
+    default:
+      return committed ? Outcome::kAtTarget : Outcome::kAtSource;
+  }
+}
+
+// A mover that has done its work has gone; nothing is left to kill.
+bool exists(const Cell& cell) {
+  const bool mover_over =
+      cell.victim == Victim::kTargetMover && cell.stage >= Stage::kProof;
+  const bool source_over =
+      cell.victim == Victim::kSourceMover && cell.stage == Stage::kDiscard;
+  return !mover_over && !source_over;
+}
+
+std::vector<Cell> all_cells() {
+  std::vector<Cell> cells;
+  for (const Stage stage : kStages) {
+    for (const Victim victim : kVictims) {
+      for (const Harm harm : {Harm::kKill, Harm::kStop}) {
+        const Cell cell{stage, victim, harm};
+        if (exists(cell)) cells.push_back(cell);
+      }
+    }
+  }
+  return cells;
+}
+
+// Each stage and each victim with a stop at least once; every kill.
+bool is_short(const Cell& cell) {
+  if (cell.harm == Harm::kKill) return true;
+  const auto stage = static_cast<size_t>(cell.stage);
+  return static_cast<size_t>(cell.victim) == stage % kVictims.size();
+}
+
+std::vector<Cell> chosen_cells() {
+  std::vector<Cell> cells = all_cells();
+  const char* count = std::getenv("CAUSEWAY_CRASH_CELLS");
+  if (count != nullptr && std::string(count) == "all") return cells;
+  std::erase_if(cells, [](const Cell& cell) { return !is_short(cell); });
+  if (count == nullptr) return cells;
+  const char* given = std::getenv("CAUSEWAY_CRASH_SEED");
+  const unsigned seed = given != nullptr
+                            ? static_cast<unsigned>(std::stoul(given))
+                            : std::random_device{}();
+  printf("CAUSEWAY_CRASH_SEED=%u\n", seed);
+  std::shuffle(cells.begin(), cells.end(), std::mt19937(seed));
+  cells.resize(std::min(cells.size(), std::stoul(count)));
+  return cells;
+}
+
+char state_of(pid_t pid) {
+  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos ? 'X' : stat[name_end + 2];
+}
+
+bool is_mover(pid_t pid) {
+  const std::string line =
+      read_file("/proc/" + std::to_string(pid) + "/cmdline");
+  return line.find("causeway-mover") != std::string::npos;
+}
+
+class CrashTest : public testing::TestWithParam<Cell> {
+ protected:
+  void SetUp() override {
+    if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
+  }
+
+  // Until the process that has the stop point stands at it.
+  bool reach_stage(TestAgent& a, TestAgent& b) {
+    const Stage stage = GetParam().stage;
+    return eventually([&] {
+      movers_[0] = movers_[1] = 0;
+      for (const pid_t pid : children_of(a.pid())) {
+        if (is_mover(pid)) movers_[0] = pid;
+      }
+      for (const pid_t pid : children_of(b.pid())) {
+        if (is_mover(pid)) movers_[1] = pid;
+      }
+      stopped_ = stage == Stage::kDiscard ? a.pid()
+                 : stage == Stage::kPrepare || stage == Stage::kRun
+                     ? movers_[1]
+                     : movers_[0];
+      return stopped_ != 0 && state_of(stopped_) == 'T';
+    });
+  }
+
+  void harm(TestAgent& a, TestAgent& b) {
+    const Cell& cell = GetParam();
+    std::vector<pid_t> victims;
+    switch (cell.victim) {
+      case Victim::kSourceMover:
+        victims = {movers_[0]};
+        break;
+      case Victim::kTargetMover:
+        victims = {movers_[1]};
+        break;
+      case Victim::kSourceAgent:
+        victims = {a.pid()};
+        break;
+      case Victim::kTargetAgent:
+        victims = {b.pid()};
+        break;
+      case Victim::kBothAgents:
+        victims = {a.pid(), b.pid()};
+        break;
+      case Victim::kSourceVmm:
+        victims = {source_vmm_};
+        break;
+      case Victim::kTargetVmm:
+        victims = {target_vmm_};
+        break;
+    }
+    if (cell.harm == Harm::kStop) {
+      for (const pid_t pid : victims) ::kill(pid, SIGSTOP);
+      std::this_thread::sleep_for(std::chrono::seconds(5));
+      for (const pid_t pid : victims) ::kill(pid, SIGCONT);
+    } else {
+      for (TestAgent* agent : {&a, &b}) {
+        if (std::count(victims.begin(), victims.end(), agent->pid()) > 0) {
+          agent->stop(SIGKILL);
+        }
+      }
+      for (const pid_t pid : victims) ::kill(pid, SIGKILL);
+      // A VMM takes its time to give back its memory; the stage goes on after.
+      EXPECT_TRUE(eventually(
+          [&] { return std::none_of(victims.begin(), victims.end(), alive); }));
+    }
+    for (TestAgent* agent : {&a, &b}) {
+      if (!agent->runs()) agent->start();
+    }
+    ::kill(stopped_, SIGCONT);
+  }
+
+  static bool alive(pid_t pid) {
+    return state_of(pid) != 'X' && state_of(pid) != 'Z';
+  }
+
+  static pid_t vmm_of(const TestAgent& agent) {
+    for (const pid_t pid :
+         processes_with(agent.state_folder() + "/guests/g/shim.sock")) {
+      return pid;
+    }
+    return 0;
+  }
+
+  static std::string where(const TestAgent& a, const TestAgent& b) {
+    return a.status("g").value("state", "-") + "|" +
+           b.status("g").value("state", "-");
+  }
+
+  void expect_outcome(TestAgent& a, TestAgent& b) {
+    const std::string logs = "A:\n" + a.log() + "B:\n" + b.log();
+    switch (expected(GetParam())) {
+      case Outcome::kAtSource:
+        return expect_only_at(a, b, logs);
+      case Outcome::kAtTarget:
+        return expect_only_at(b, a, logs);
+      case Outcome::kDead:
+        return expect_dead(a, b, logs);
+      case Outcome::kFrozen:
+        return expect_frozen_until_decided(a, b);
+    }
+  }
+
+  void expect_only_at(TestAgent& here, TestAgent& there,
+                      const std::string& logs) {
+    ASSERT_TRUE(eventually([&] {
+      return here.status("g").value("state", "") == "running" &&
+             there.guests().empty() && undecided(here) + undecided(there) == 0;
+    })) << where(here, there)
+        << logs << here.log() << there.log();
+    const CommandResult checked = here.guest("check", "g");
+    EXPECT_EQ(checked.exit_code, 0) << checked.text();
+    EXPECT_EQ(there.leftovers(), "");
+  }
+
+  // Died where it ran: whatever is left of it there is for guest stop, the
+  // other host has nothing.
+  void expect_dead(TestAgent& a, TestAgent& b, const std::string& logs) {
+    const bool at_source = GetParam().victim == Victim::kSourceVmm;
+    TestAgent& here = at_source ? a : b;
+    TestAgent& there = at_source ? b : a;
+    ASSERT_TRUE(eventually([&] {
+      return here.status("g").value("state", "") == "died" &&
+             there.guests().empty();
+    })) << where(a, b)
+        << logs;
+    EXPECT_EQ(there.leftovers(), "");
+  }
+
+  void expect_frozen_until_decided(TestAgent& a, TestAgent& b) {
+    ASSERT_TRUE(eventually([&] {
+      return a.status("g").value("state", "") == "frozen" && undecided(a) == 1;
+    })) << where(a, b)
+        << a.log() << b.log();
+    const auto migrations = status(a)["migrations"];
+    const std::string id = migrations[0]["migration"].get<std::string>();
+    EXPECT_NE(migrations[0]["command"].get<std::string>().find(id),
+              std::string::npos);
+    EXPECT_EQ(b.guest("stop", "g").exit_code, 0);
+    const CommandResult decided = causeway(
+        folder_,
+        {"decide", id, "run-here", "--target-is-gone", "--agent", a.address()});
+    EXPECT_EQ(decided.exit_code, 0) << decided.text();
+    expect_only_at(a, b, "");
+  }
+
+  nlohmann::json status(const TestAgent& agent) const {
+    const CommandResult result = causeway(
+        folder_, {"status", "--agent", agent.address(), "--json", "-"});
+    return nlohmann::json::parse(result.out, nullptr, false);
+  }
+  size_t undecided(const TestAgent& agent) const {
+    const auto all = status(agent);
+    return all.is_object() ? all["migrations"].size() : 99;
+  }
+
+  TestFolder folder_;
+  pid_t movers_[2] = {0, 0};
+  pid_t source_vmm_ = 0;
+  pid_t target_vmm_ = 0;
+  pid_t stopped_ = 0;
+};
+
+TEST_P(CrashTest, LeavesTheGuestWhereTheTableSays) {
+  TestAgentOptions options;
+  options.stop_at = traits(GetParam().stage).stop_at;
+  TestAgent a(folder_, "A", options);
+  TestAgent b(folder_, "B", options);
+  const CommandResult ran = a.run_guest(
+      "g", {"--memory", "16M", "--disk", "8M", "--workload", "mixed:10M"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a.wait_until_filled("g"));
+  RunningCommand migrate(
+      folder_, {"migrate", "g", "--from", a.address(), "--to", b.address()});
+  ASSERT_TRUE(reach_stage(a, b)) << a.log() << b.log();
+  source_vmm_ = vmm_of(a);
+  target_vmm_ = vmm_of(b);
+  harm(a, b);
+  const CommandResult ended = migrate.wait();
+  SCOPED_TRACE(ended.text());
+  expect_outcome(a, b);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cells, CrashTest, testing::ValuesIn(chosen_cells()),
+                         [](const auto& cell) {
+                           return cell_name(cell.param);
+                         });
+
+}  // namespace
+}  // namespace causeway::integration
