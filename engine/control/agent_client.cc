@@ -133,8 +133,15 @@ Status AgentClient::migrate(
 }
 
 Status AgentClient::cancel(const std::string& migration) {
+  return without_reply(
+      impl_->call(impl_->migrations.get(), &control::Migrations::Stub::Cancel,
+                  migration_id(migration), kGuestCallTimeoutMs));
+}
+
+Status AgentClient::hold(const std::string& migration, bool held) {
   return without_reply(impl_->call(impl_->migrations.get(),
-                                   &control::Migrations::Stub::Cancel,
+                                   held ? &control::Migrations::Stub::Pause
+                                        : &control::Migrations::Stub::Continue,
                                    migration_id(migration), kQueryTimeoutMs));
 }
 

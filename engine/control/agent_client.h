@@ -34,6 +34,7 @@ class AgentClient {
       const control::MigrateRequest& request,
       const std::function<void(const control::MigrationEvent&)>& on_event);
   Status cancel(const std::string& migration);
+  Status hold(const std::string& migration, bool held);
 
   Result<control::ReserveReply> reserve(const control::ReserveRequest& request);
   Result<control::OutcomeReply> outcome(const std::string& migration);

@@ -82,6 +82,15 @@ class MigrationsService final : public control::Migrations::Service {
                       control::Empty*) override {
     return to_grpc(handler_->cancel(request->id()));
   }
+  grpc::Status Pause(grpc::ServerContext*, const control::MigrationId* request,
+                     control::Empty*) override {
+    return to_grpc(handler_->hold(request->id(), true));
+  }
+  grpc::Status Continue(grpc::ServerContext*,
+                        const control::MigrationId* request,
+                        control::Empty*) override {
+    return to_grpc(handler_->hold(request->id(), false));
+  }
   grpc::Status Reserve(grpc::ServerContext* context,
                        const control::ReserveRequest* request,
                        control::ReserveReply* reply) override {

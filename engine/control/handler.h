@@ -38,6 +38,7 @@ class MigrationHandler {
   virtual Status migrate(const control::MigrateRequest& request,
                          const MigrationEventSink& sink) = 0;
   virtual Status cancel(const std::string& migration) = 0;
+  virtual Status hold(const std::string& migration, bool held) = 0;
 
   virtual Result<control::ReserveReply> reserve(
       const control::ReserveRequest& request) = 0;

@@ -55,6 +55,10 @@ struct MigrationReport {
   std::string proof;        // the level asked for
   bool verified = false;    // and it held
   Duration proof_time{0};   // after activation ("frozen")
+  // Of a dry run alone: what one pass over all of the guest would take.
+  bool dry_run = false;
+  double first_round_s = 0;  // 0: not known
+  Duration rtt{0};           // 0: not known
   uint64_t target_cpu_us = 0;
   uint64_t target_rss_bytes = 0;
 };

@@ -90,7 +90,9 @@ bool Round::next_chunk() {
   work.range = {region, run->first, end - run->first};
   work.owed = owed;
   work.version = plan_.version;
+  const uint64_t blocks = owed.count(run->first, end - run->first);
   if (!submit(work)) return false;
+  blocks_handed_out_ += blocks;
   next_block_ = end;
   return true;
 }
@@ -102,6 +104,18 @@ bool Round::submit(const SendWork& work) {
     if (sender.submit(work)) return true;
   }
   return false;
+}
+
+double Round::share_handed_out() const {
+  uint64_t passed = 0;
+  uint64_t all = 0;
+  for (size_t i = 0; i < order_.size(); ++i) {
+    const uint64_t blocks = plan_.owed[order_[i]].size();
+    all += blocks;
+    if (i < at_) passed += blocks;
+    if (i == at_) passed += next_block_;
+  }
+  return static_cast<double>(passed) / static_cast<double>(all);
 }
 
 bool Round::landed() const {

@@ -36,6 +36,9 @@ class Round {
   // All is handed out, each sender has its fence.
   bool fed() const { return fences_given_ == senders_.size(); }
   bool landed() const;
+  // Of all blocks of the guest, those passed over: owed, clean or hole.
+  double share_handed_out() const;
+  uint64_t blocks_handed_out() const { return blocks_handed_out_; }
 
  private:
   Status open_window();
@@ -52,6 +55,7 @@ class Round {
   uint64_t next_block_ = 0;         // within the window
   size_t next_sender_ = 0;
   size_t fences_given_ = 0;
+  uint64_t blocks_handed_out_ = 0;
 };
 
 }  // namespace causeway

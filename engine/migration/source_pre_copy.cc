@@ -47,8 +47,12 @@ Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
                       "the target sent message {} out of turn",
                       message->index());
   }
+  if (held(now)) return Outcome::kWait;
   if (!round_->fed()) CAUSEWAY_TRY(round_->step());
-  if (!round_->landed()) return Outcome::kWait;
+  const bool landed = round_->landed();
+  if (options_.dry_run && (landed || now >= round_began_ + kDryRunTime))
+    return end_dry_run(now);
+  if (!landed) return Outcome::kWait;
   for (const RegionInfo& region : guest_.spec().regions) {
     guest_.dirty_log().ack({region.id, 0, region.blocks()}, version_);
   }
@@ -58,6 +62,36 @@ Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
   await_from(now);
   state_ = State::kAwaitSynced;
   return Outcome::kAgain;
+}
+
+// The clock of the round stands still meanwhile.
+bool SourceSession::held(Instant now) {
+  if (hold_wanted_ && !held_since_) held_since_ = now;
+  if (!hold_wanted_ && held_since_) {
+    round_began_ += now - *held_since_;
+    decide_began_ += now - *held_since_;
+    held_since_.reset();
+  }
+  return hold_wanted_;
+}
+
+// What has gone so far says what all would take, holes and zeros included.
+Result<SourceSession::Outcome> SourceSession::end_dry_run(Instant now) {
+  end_round(now);
+  const auto handed_out = static_cast<double>(round_->blocks_handed_out());
+  const auto sent = static_cast<double>(sent_blocks() - round_blocks_began_);
+  const double share = round_->share_handed_out() *
+                       (handed_out > 0 ? std::min(sent / handed_out, 1.0) : 1);
+  report_.dry_run = true;
+  report_.rtt = path_.stats().rtt;
+  if (share > 0) {
+    const double round_s = seconds(now - round_began_);
+    report_.first_round_s = round_s / share;
+  }
+  leave_before_commit(make_error(ErrorCode::kCancelled, "it was a dry run"));
+  finish();
+  state_ = State::kDone;
+  return Outcome::kWait;
 }
 
 // A sync that is still going on when the guest stops would be blackout: it is
@@ -83,6 +117,7 @@ void SourceSession::end_round(Instant now) {
 }
 
 Result<SourceSession::Outcome> SourceSession::step_decide(Instant now) {
+  if (held(now)) return Outcome::kWait;
   CAUSEWAY_ASSIGN(version_, guest_.dirty_log().collect());
   const uint64_t dirty_blocks = owed_blocks();
   collect_time_ = now - decide_began_;

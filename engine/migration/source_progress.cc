@@ -53,6 +53,7 @@ MigrationProgress SourceSession::progress(Instant now) {
   progress.round = static_cast<uint32_t>(fence_);
   progress.sent_bytes = sent_blocks() * kBlockBytes;
   progress.wire_bytes = wire_bytes();
+  progress.held = held_since_.has_value();
   progress.total_bytes = image_.blocks() * kBlockBytes;
   const uint64_t round_blocks = sent_blocks() - round_blocks_began_;
   const uint64_t owed = owed_blocks();

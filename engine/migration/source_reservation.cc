@@ -25,8 +25,9 @@ Result<SourceSession::Outcome> SourceSession::step_await_ready(Instant now) {
   CAUSEWAY_ASSIGN(const auto ready, expect<ReadyMessage>(now));
   if (!ready) return Outcome::kWait;
   deadline_ = kNever;
-  state_ = options_.mode == MigrationMode::kPreCopy ? State::kStartLog
-                                                    : State::kPause;
+  const bool runs_on =
+      options_.mode == MigrationMode::kPreCopy || options_.dry_run;
+  state_ = runs_on ? State::kStartLog : State::kPause;
   return Outcome::kAgain;
 }
 

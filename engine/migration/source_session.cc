@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/base/units.h"
+
 namespace causeway {
 
 const char* guest_place_name(GuestPlace place) {
@@ -55,7 +57,8 @@ Instant SourceSession::step(Instant now) {
   }
   if (*outcome == Outcome::kAgain) return now;
   WaitSet unused;
-  return std::min(deadline_, control_.wait_on(unused));
+  return std::min({deadline_, time_limit_at(), dry_run_ends_at(),
+                   control_.wait_on(unused)});
 }
 
 void SourceSession::wait_on(WaitSet& set) const {
@@ -121,6 +124,11 @@ Status SourceSession::check_world(Instant now) {
   if (cancelled_) {
     return make_error(ErrorCode::kCancelled, "the migration was cancelled");
   }
+  if (now >= time_limit_at()) {
+    return make_error(ErrorCode::kTimeout,
+                      "the migration was not done within its time limit of {}",
+                      format_duration(options_.time_limit));
+  }
   if (auto died = guest_.died()) return *died;
   if (report_.first_block == Duration{0} && wire_bytes() > 0) {
     report_.first_block = now - options_.began;
@@ -129,6 +137,16 @@ Status SourceSession::check_world(Instant now) {
   return make_error(ErrorCode::kTimeout,
                     "the target has not answered for {:.0f} s",
                     seconds(kPeerTimeout));
+}
+
+Instant SourceSession::dry_run_ends_at() const {
+  const bool under_way = options_.dry_run && state_ == State::kRound;
+  return under_way ? round_began_ + kDryRunTime : kNever;
+}
+
+Instant SourceSession::time_limit_at() const {
+  if (options_.time_limit == Duration{0} || committed()) return kNever;
+  return options_.began + options_.time_limit;
 }
 
 const Error* SourceSession::sender_failure() const {
@@ -185,16 +203,20 @@ void SourceSession::fail(Error error) {
         place = GuestPlace::kFrozen;
       }
     }
-    // Best effort, both: the peer or the VMM may be the one that is gone.
-    if (log_started_) {
-      [[maybe_unused]] const auto stopped = guest_.dirty_log().stop();
-    }
-    [[maybe_unused]] const auto sent =
-        control_.send(encode_message(AbortMessage{error.code, error.message}));
+    leave_before_commit(error);
   }
   failure_ = MigrationFailure{std::move(error), place};
   finish();
   state_ = State::kFailed;
+}
+
+// Best effort, both: the peer or the VMM may be the one that is gone.
+void SourceSession::leave_before_commit(const Error& why) {
+  if (log_started_) {
+    [[maybe_unused]] const auto stopped = guest_.dirty_log().stop();
+  }
+  [[maybe_unused]] const auto sent =
+      control_.send(encode_message(AbortMessage{why.code, why.message}));
 }
 
 void SourceSession::finish() {

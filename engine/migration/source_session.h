@@ -44,7 +44,9 @@ struct SourceOptions {
   MigrationMode mode = MigrationMode::kPreCopy;
   ProofLevel proof = ProofLevel::kFrozen;
   ConvergenceGoal goal;
-  Instant began;  // when the command came
+  Instant began;           // when the command came
+  Duration time_limit{0};  // from then to the commit; 0: none
+  bool dry_run = false;    // a second of round 1, then an estimate, no move
 };
 
 // Where the guest is after a failure.
@@ -67,6 +69,7 @@ struct MigrationProgress {
   double dirty_bytes_s = 0;      // in the last round
   double rate_bytes_s = 0;
   double eta_s = 0;  // 0: not known
+  bool held = false;
 };
 
 class SourceSession final : public Stepper {
@@ -87,6 +90,10 @@ class SourceSession final : public Stepper {
 
   // Takes effect at the next step, up to the moment of commit.
   void cancel() { cancelled_ = true; }
+
+  // Nothing is sent while held, and the guest is not stopped. Of no effect
+  // once it stands still: that would be blackout.
+  void hold(bool held) { hold_wanted_ = held; }
 
   // Once done(): why it failed, or nothing.
   const std::optional<MigrationFailure>& failure() const { return failure_; }
@@ -132,6 +139,8 @@ class SourceSession final : public Stepper {
   Result<Outcome> step_round(Instant now);
   Result<Outcome> step_await_synced(Instant now);
   Result<Outcome> step_decide(Instant now);
+  bool held(Instant now);
+  Result<Outcome> end_dry_run(Instant now);
   void begin_round(Instant now, DirtyLog* rearm, bool skip_holes);
   void end_round(Instant now);
   ConvergenceDecision decide(uint64_t dirty_blocks);
@@ -161,7 +170,10 @@ class SourceSession final : public Stepper {
   Result<Outcome> step_sender_failed(Instant now, const Error& failure);
   void await_from(Instant now) { deadline_ = now + kPeerTimeout; }
   void lap(const char* line, Instant now);
+  Instant time_limit_at() const;
+  Instant dry_run_ends_at() const;
   void fail(Error error);
+  void leave_before_commit(const Error& why);
   void finish();
   bool committed() const { return state_ >= State::kSendCommit; }
   uint64_t sent_blocks() const;
@@ -176,6 +188,9 @@ class SourceSession final : public Stepper {
   // over the control channel: worth waiting for, shortly.
   static constexpr Duration kReasonGrace = std::chrono::milliseconds(200);
 
+  // Long enough for TCP to find the rate of a long link.
+  static constexpr Duration kDryRunTime = std::chrono::seconds(1);
+
   const SourceOptions options_;
   Guest& guest_;
   GuestImage& image_;
@@ -187,6 +202,8 @@ class SourceSession final : public Stepper {
 
   State state_ = State::kHello;
   bool cancelled_ = false;
+  bool hold_wanted_ = false;
+  std::optional<Instant> held_since_;
   bool paused_ = false;
   bool log_started_ = false;
   Instant sender_failed_at_ = kNever;

@@ -246,6 +246,63 @@ TEST(MigrationSim, AMissedWriteIsFoundByTheFrozenProof) {
   EXPECT_FALSE(run.guest.running());
 }
 
+TEST(MigrationSim, ADryRunMovesNothing) {
+  for (const auto mode :
+       {MigrationMode::kPreCopy, MigrationMode::kStopAndCopy}) {
+    SimMigrationOptions options = small();
+    options.source.dry_run = true;
+    options.source.mode = mode;
+    options.link.rate_bytes_s = 4e6;  // 12 MiB take 3 s
+    SimMigration run(options);
+    ASSERT_TRUE(run.run());
+    ASSERT_FALSE(run.source().failure());
+    EXPECT_TRUE(run.source().report().dry_run);
+    EXPECT_NEAR(run.source().report().first_round_s, 3.1, 1.0);
+    EXPECT_TRUE(run.guest.running());
+    EXPECT_FALSE(run.shell.running());
+    EXPECT_TRUE(run.target().failure());
+    EXPECT_TRUE(run.source_journal.records.empty());
+    EXPECT_LT(run.simulator.now(), Instant{} + milliseconds(1500));
+  }
+}
+
+TEST(MigrationSim, ATimeLimitLeavesTheGuestAtTheSource) {
+  SimMigrationOptions options = small();
+  options.link.rate_bytes_s = 1e6;
+  options.source.time_limit = milliseconds(700);
+  SimMigration run(options);
+  ASSERT_TRUE(run.run());
+  ASSERT_TRUE(run.source().failure());
+  EXPECT_EQ(run.source().failure()->error.code, ErrorCode::kTimeout);
+  EXPECT_NE(run.source().failure()->error.message.find("time limit of 700"),
+            std::string::npos);
+  EXPECT_TRUE(run.guest.running());
+  // And not when the peer has been silent for long.
+  EXPECT_LT(run.simulator.now(), Instant{} + std::chrono::seconds(5));
+}
+
+TEST(MigrationSim, AHeldMigrationSendsNothingAndGoesOn) {
+  SimMigrationOptions options = small();
+  options.guest.write_bytes_s = 10e6;
+  options.link.rate_bytes_s = 20e6;  // 12 MiB take 0.6 s
+  SimMigration run(options);
+  constexpr Instant kHeldAt = Instant{} + milliseconds(200);
+  constexpr Instant kReleasedAt = Instant{} + std::chrono::seconds(20);
+  uint64_t sent_when_held = 0;
+  run.simulator.on_time = [&](Instant now) {
+    run.set_time(now);
+    run.source().hold(now >= kHeldAt && now < kReleasedAt);
+    const uint64_t sent = run.source().progress(now).sent_bytes;
+    if (now < kHeldAt + milliseconds(500)) sent_when_held = sent;
+    const bool is_held = now < kReleasedAt;
+    EXPECT_TRUE(!is_held || sent == sent_when_held) << sent;
+  };
+  expect_moved(run);
+  EXPECT_GT(run.simulator.now(), kReleasedAt);
+  // The pause is of no round: the rate is the link's.
+  EXPECT_LT(run.source().report().rounds[0].time, std::chrono::seconds(2));
+}
+
 // The order that commitment.pml proves: freeze, record, send; record, run.
 TEST(MigrationSim, RecordsComeAfterTheFreezeAndBeforeTheRun) {
   SimMigration run(small());

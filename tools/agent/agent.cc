@@ -240,6 +240,7 @@ Status Agent::migrate(const control::MigrateRequest& request,
     const std::lock_guard lock(mutex_);
     departures_.erase(departure->id());
   }
+  departed_.notify_all();
   if (!status) {
     spdlog::warn("migration {} of guest {} failed: {}", departure->id(),
                  request.guest(), status.error().message);
@@ -247,16 +248,37 @@ Status Agent::migrate(const control::MigrateRequest& request,
   return status;
 }
 
-Status Agent::cancel(const std::string& migration) {
-  const std::lock_guard lock(mutex_);
-  const auto place = departures_.find(migration);
-  if (place == departures_.end()) {
-    return make_error(ErrorCode::kNotFound,
-                      "host {} has no migration {} under way", host_.name,
-                      migration);
+Result<Departure*> Agent::find_departure(const std::string& name) {
+  for (const auto& [id, departure] : departures_) {
+    if (id == name || departure->guest() == name) return departure;
   }
-  place->second->cancel();
-  return {};
+  return make_error(ErrorCode::kNotFound,
+                    "host {} has no migration \"{}\" under way; `causeway "
+                    "status` shows those it has",
+                    host_.name, name);
+}
+
+Status Agent::cancel(const std::string& migration) {
+  std::string id;
+  {
+    std::unique_lock lock(mutex_);
+    CAUSEWAY_ASSIGN(Departure * departure, find_departure(migration));
+    id = departure->id();
+    departure->cancel();
+    departed_.wait(lock, [&] { return !departures_.contains(id); });
+  }
+  CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(id));
+  if (!entry || entry->record == MigrationRecord::kAborted) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    "it was too late to cancel migration {}: guest {} has been "
+                    "committed to {}",
+                    id, entry->guest, entry->peer);
+}
+
+Status Agent::hold(const std::string& migration, bool held) {
+  const std::lock_guard lock(mutex_);
+  CAUSEWAY_ASSIGN(Departure * departure, find_departure(migration));
+  return departure->hold(held);
 }
 
 Result<control::ReserveReply> Agent::reserve(

@@ -5,6 +5,7 @@
 // Thread-safe; called from the server's threads. run() is the main thread's.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,6 +58,7 @@ class Agent : public GuestHandler, public MigrationHandler {
   Status migrate(const control::MigrateRequest& request,
                  const MigrationEventSink& sink) override;
   Status cancel(const std::string& migration) override;
+  Status hold(const std::string& migration, bool held) override;
   Result<control::ReserveReply> reserve(
       const control::ReserveRequest& request) override;
   Result<control::OutcomeReply> outcome(const std::string& migration) override;
@@ -76,6 +78,8 @@ class Agent : public GuestHandler, public MigrationHandler {
   class ArrivalUse;
 
   Agent(const AgentOptions& options, GuestStore store, Journal journal);
+  // By the migration's id or the guest's name; with mutex_ held.
+  Result<Departure*> find_departure(const std::string& name);
   bool under_way(const std::string& migration);
   bool never_started(const JournalEntry& entry) const;
   Status make_it_run(const std::string& migration);
@@ -89,6 +93,7 @@ class Agent : public GuestHandler, public MigrationHandler {
 
   Host host_;
   std::mutex mutex_;
+  std::condition_variable departed_;
   bool stopping_ = false;
   std::map<std::string, Departure*> departures_;
   std::map<std::string, HeldArrival> arrivals_;

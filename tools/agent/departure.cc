@@ -85,6 +85,7 @@ control::MigrationEvent progress_event(const nlohmann::json& body) {
   progress->set_dirty_bytes_s(number_member(body, "dirty_bytes_s"));
   progress->set_rate_bytes_s(number_member(body, "rate_bytes_s"));
   progress->set_eta_s(number_member(body, "eta_s", -1));
+  progress->set_held(flag_member(body, "held"));
   return event;
 }
 
@@ -117,6 +118,15 @@ void Departure::cancel() {
   if (mover_ != nullptr) mover_->wake();
 }
 
+Status Departure::hold(bool held) {
+  const std::lock_guard lock(mover_mutex_);
+  if (mover_ != nullptr && can_be_held_) return mover_->hold(held);
+  return make_error(ErrorCode::kInvalidArgument,
+                    "migration {} copies nothing just now: it can be paused "
+                    "while the guest runs and is copied",
+                    id_);
+}
+
 Status Departure::run(const MigrationEventSink& sink) {
   control::MigrationEvent started;
   started.set_started(id_);
@@ -137,11 +147,22 @@ Status Departure::run(const MigrationEventSink& sink) {
   if (text_member(last, "event") != "done") {
     return not_moved(failure_of(last));
   }
+  if (request_.dry_run()) return end_dry_run(last["report"], sink);
   control::MigrationEvent report;
   report.set_report_json(
       complete_report(last.value("report", nlohmann::json::object())).dump());
   remove_guest();
   emit(sink, report);
+  return {};
+}
+
+Status Departure::end_dry_run(const nlohmann::json& report,
+                              const MigrationEventSink& sink) {
+  conclude_departure(host_, id_, std::move(claim_), "a dry run");
+  CAUSEWAY_TRY(target_->discard(id_));
+  control::MigrationEvent last;
+  last.set_report_json(report.dump());
+  emit(sink, last);
   return {};
 }
 
@@ -230,7 +251,9 @@ Status Departure::give_spec() {
        {"bandwidth_bytes_s", request_.bandwidth_bytes_s()},
        {"mode", request_.mode()},
        {"max_blackout_us", request_.max_blackout_us()},
-       {"proof", request_.proof()}});
+       {"proof", request_.proof()},
+       {"time_limit_us", request_.time_limit_us()},
+       {"dry_run", request_.dry_run() ? 1u : 0u}});
 }
 
 nlohmann::json Departure::follow_mover(const MigrationEventSink& sink) {
@@ -325,6 +348,7 @@ void Departure::pass_on(const MoverEvent& event,
                         const MigrationEventSink& sink) {
   if (event.kind == MoverEvent::Kind::kStage) {
     const std::string stage = text_member(event.body, "stage");
+    can_be_held_ = stage == "pre-copy";
     // We have told of the reservation when it began, and the end is ours.
     if (stage != "reservation" && stage != "done") {
       emit(sink, stage_event(stage));

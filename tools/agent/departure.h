@@ -34,8 +34,12 @@ class Departure {
   // Moves it. The report is the last event.
   Status run(const MigrationEventSink& sink);
 
+  const std::string& guest() const { return name_; }
+
   // Any thread. The guest stays here unless it has moved already.
   void cancel();
+  // Any thread.
+  Status hold(bool held);
 
  private:
   Departure(Host* host, const control::MigrateRequest& request,
@@ -47,6 +51,8 @@ class Departure {
   Status give_spec();
   // The mover's last event; one that died has failed.
   nlohmann::json follow_mover(const MigrationEventSink& sink);
+  Status end_dry_run(const nlohmann::json& report,
+                     const MigrationEventSink& sink);
   Status begin_row();
   void end_mover();
   // `guest_at`: what the mover says; empty when it died.
@@ -69,6 +75,7 @@ class Departure {
   std::string peer_;  // of the target's mover
   std::unique_ptr<AgentClient> target_;
   bool reserved_ = false;  // the target may hold something for it
+  std::atomic<bool> can_be_held_{false};
   bool caller_gone_ = false;
   bool told_to_cancel_ = false;
 

@@ -57,6 +57,13 @@ Status MoverProcess::cancel() {
   return write_all(stdin_.get(), "{\"command\":\"cancel\"}\n", kWho);
 }
 
+Status MoverProcess::hold(bool held) {
+  return write_all(
+      stdin_.get(),
+      held ? "{\"command\":\"pause\"}\n" : "{\"command\":\"continue\"}\n",
+      kWho);
+}
+
 Result<MoverEvent> MoverProcess::next(std::chrono::milliseconds timeout) {
   std::string line;
   CAUSEWAY_ASSIGN(const auto read, reader_.next(&line, timeout));

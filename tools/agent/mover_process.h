@@ -41,6 +41,8 @@ class MoverProcess {
 
   Status give_spec(const nlohmann::json& spec);
   Status cancel();
+  // Any thread, with what keeps the mover from going held by the caller.
+  Status hold(bool held);
   // No more commands: the mover leaves.
   void close_stdin() { stdin_.reset(); }
 

@@ -65,6 +65,7 @@ int run(int argc, char** argv) {
   add_agent_command(&app, &context);
   add_guest_command(&app, &context);
   add_migrate_command(&app, &context);
+  add_cancel_commands(&app, &context);
   add_status_command(&app, &context);
   add_decide_command(&app, &context);
   try {

@@ -54,6 +54,7 @@ void add_migrate_command(CLI::App* app, CommandContext* context) {
       ->type_name("ADDR:PORT")
       ->required();
   command->migration.add_options(migrate_app);
+  command->migration.add_run_options(migrate_app);
   command->json.add_option(migrate_app);
   migrate_app->footer(
       "Ctrl-C cancels: the guest stays where it is. Once it has moved, its "

@@ -25,6 +25,15 @@ void MigrateArguments::add_options(CLI::App* app) {
       ->capture_default_str();
 }
 
+void MigrateArguments::add_run_options(CLI::App* app) {
+  add_duration_option(app, "--time-limit", &time_limit_,
+                      "Call it off when it is not committed by then (default: "
+                      "no limit)");
+  app->add_flag("--dry-run", dry_run_,
+                "All checks and a second of copying, then an estimate; nothing "
+                "moves");
+}
+
 control::MigrateRequest MigrateArguments::request(const std::string& guest,
                                                   const std::string& to) const {
   control::MigrateRequest request;
@@ -37,6 +46,10 @@ control::MigrateRequest MigrateArguments::request(const std::string& guest,
   request.set_streams(streams_);
   request.set_bandwidth_bytes_s(bandwidth_bytes_s_);
   request.set_proof(proof_);
+  request.set_time_limit_us(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time_limit_)
+          .count()));
+  request.set_dry_run(dry_run_);
   return request;
 }
 

@@ -18,6 +18,8 @@ namespace causeway {
 class MigrateArguments {
  public:
   void add_options(CLI::App* app);
+  // --time-limit --dry-run: of `migrate` alone.
+  void add_run_options(CLI::App* app);
   control::MigrateRequest request(const std::string& guest,
                                   const std::string& to) const;
 
@@ -29,6 +31,8 @@ class MigrateArguments {
   uint32_t streams_ = 2;
   uint64_t bandwidth_bytes_s_ = 0;
   std::string proof_ = "frozen";
+  Duration time_limit_{0};
+  bool dry_run_ = false;
 };
 
 class MigrationRun {

@@ -36,6 +36,12 @@ std::string progress_text(const control::Progress& progress) {
   const uint64_t done =
       progress.total_bytes() -
       std::min(progress.total_bytes(), progress.remaining_bytes());
+  if (progress.held()) {
+    return fmt::format(
+        "[{}] {:3.0f} %  paused: nothing is sent until "
+        "`causeway continue`",
+        bar, share * 100);
+  }
   return fmt::format(
       "[{}] {:3.0f} %  {} of {}  wire {} at {}  dirty {}  round {}  {}", bar,
       share * 100, format_bytes(done), format_bytes(progress.total_bytes()),

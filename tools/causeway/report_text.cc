@@ -65,9 +65,26 @@ std::string proof_text(const nlohmann::json& report) {
   return text + "\n";
 }
 
+// Whoever reads it wants to know whether to start it.
+std::string dry_run_text(const nlohmann::json& report) {
+  const double round_s = number_member(report, "first_round_s");
+  const std::string length =
+      round_s > 0
+          ? format_duration(Duration(static_cast<int64_t>(round_s * 1e9)))
+          : "a time not known yet";
+  return fmt::format(
+      "guest {} could move: the target has room and the CPU features, and the "
+      "movers\nreached each other (round trip {:.2f} ms, {} streams). One pass "
+      "over all of the guest\nwould take {}; a guest that writes needs more. "
+      "Nothing has moved.\n",
+      text_member(report, "guest"), number_member(report, "rtt_ms"),
+      count_member(report, "streams"), length);
+}
+
 }  // namespace
 
 std::string report_text(const nlohmann::json& report) {
+  if (flag_member(report, "dry_run")) return dry_run_text(report);
   std::string text = head_text(report);
   text += fmt::format("  mode     {}, path {}, {} stream{}\n",
                       text_member(report, "mode"), text_member(report, "path"),

@@ -56,8 +56,14 @@ Instant CommandReader::step(Instant) {
 
 void CommandReader::obey(const std::string& line) {
   const auto command = nlohmann::json::parse(line, nullptr, false);
-  if (command.is_object() && command.value("command", "") == "cancel") {
+  const std::string name =
+      command.is_object() ? command.value("command", "") : "";
+  if (name == "cancel") {
     if (cancel_) cancel_();
+    return;
+  }
+  if (name == "pause" || name == "continue") {
+    if (hold_) hold_(name == "pause");
     return;
   }
   spdlog::warn("the agent sent a command that is none: {}", line);

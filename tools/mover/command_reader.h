@@ -18,6 +18,9 @@ class CommandReader final : public Stepper {
   // Called on the driving thread when a cancel has come.
   void on_cancel(std::function<void()> cancel) { cancel_ = std::move(cancel); }
 
+  // The same for pause (true) and continue.
+  void on_hold(std::function<void(bool)> hold) { hold_ = std::move(hold); }
+
   Instant step(Instant now) override;
   void wait_on(WaitSet& set) const override;
   bool done() const override { return ended_; }
@@ -27,6 +30,7 @@ class CommandReader final : public Stepper {
 
   std::string pending_;  // read, but not yet a whole line
   std::function<void()> cancel_;
+  std::function<void(bool)> hold_;
   bool ended_ = false;
 };
 

@@ -48,7 +48,8 @@ json progress_event(const MigrationProgress& progress) {
           {"total_bytes", progress.total_bytes},
           {"dirty_bytes_s", progress.dirty_bytes_s},
           {"rate_bytes_s", progress.rate_bytes_s},
-          {"eta_s", progress.eta_s}};
+          {"eta_s", progress.eta_s},
+          {"held", progress.held}};
 }
 
 json done_event(json report) {
@@ -71,6 +72,16 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
                          std::max(use.rss_bytes, report.target_rss_bytes));
   engine["source"] = use_json(use.cpu_us, use.rss_bytes);
   engine["target"] = use_json(report.target_cpu_us, report.target_rss_bytes);
+  if (report.dry_run) {
+    return {{"guest", report.guest},
+            {"dry_run", true},
+            {"mode", migration_mode_name(report.mode)},
+            {"path", report.path},
+            {"streams", report.streams},
+            {"rtt_ms", milliseconds(report.rtt)},
+            {"first_round_s", report.first_round_s},
+            {"rounds", rounds_json(report.rounds)}};
+  }
   return {{"guest", report.guest},
           {"mode", migration_mode_name(report.mode)},
           {"path", report.path},

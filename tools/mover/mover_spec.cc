@@ -9,6 +9,9 @@ namespace {
 
 using nlohmann::json;
 
+// A month: longer is a mistake in the unit.
+constexpr uint64_t kTimeLimitUsMax = 31ull * 24 * 3600 * 1'000'000;
+
 Error bad(const char* member, const std::string& expected) {
   return make_error(ErrorCode::kInvalidArgument,
                     "the mover's spec: \"{}\" must be {}", member, expected);
@@ -53,6 +56,11 @@ Status parse_source(const json& members, MoverSpec& spec) {
   CAUSEWAY_ASSIGN(const uint64_t blackout_us,
                   number(members, "max_blackout_us", 1, 3'600'000'000));
   spec.blackout_max = std::chrono::microseconds(blackout_us);
+  CAUSEWAY_ASSIGN(const uint64_t limit_us,
+                  number(members, "time_limit_us", 0, kTimeLimitUsMax));
+  spec.time_limit = std::chrono::microseconds(limit_us);
+  CAUSEWAY_ASSIGN(const uint64_t dry_run, number(members, "dry_run", 0, 1));
+  spec.dry_run = dry_run == 1;
   CAUSEWAY_ASSIGN(const std::string mode, text(members, "mode"));
   if (mode == "stop-and-copy") {
     spec.mode = MigrationMode::kStopAndCopy;

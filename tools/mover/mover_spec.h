@@ -29,6 +29,8 @@ struct MoverSpec {
   MigrationMode mode = MigrationMode::kPreCopy;
   Duration blackout_max = std::chrono::milliseconds(30);
   ProofLevel proof = ProofLevel::kFrozen;
+  Duration time_limit{0};  // 0: none
+  bool dry_run = false;
 
   // Target.
   std::string listen;

@@ -108,6 +108,8 @@ Status SourceMover::open() {
   source.proof = spec_.proof;
   source.goal.blackout_max = spec_.blackout_max;
   source.began = began_;
+  source.time_limit = spec_.time_limit;
+  source.dry_run = spec_.dry_run;
   session_ = std::make_unique<SourceSession>(std::move(source), *guest_,
                                              *image_, *path_, *control_,
                                              *journal_, senders_, wake_);
@@ -131,11 +133,13 @@ Status SourceMover::open_senders() {
 int SourceMover::run(CommandReader& commands) {
   ReportedSession reported(*session_);
   commands.on_cancel([this] { session_->cancel(); });
+  commands.on_hold([this](bool held) { session_->hold(held); });
   Driver driver;
   driver.add(reported);
   driver.add(commands);
   driver.run(&reported);
   commands.on_cancel(nullptr);
+  commands.on_hold(nullptr);
   if (const auto& failure = session_->failure()) {
     spdlog::error("{}", failure->error.message);
     write_event(failed_event(failure->error, failure->guest_at));

@@ -70,6 +70,7 @@ class FakeAgent : public GuestHandler, public MigrationHandler {
     return control::OutcomeReply();
   }
   Status discard(const std::string&) override { return {}; }
+  Status hold(const std::string&, bool) override { return {}; }
   Result<control::DecisionReply> decision(const std::string& id) override {
     control::DecisionReply reply;
     reply.set_why(id);
