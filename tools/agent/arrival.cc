@@ -114,9 +114,9 @@ void Arrival::listen_to_mover() {
                             host_->name));
     case ArrivalEnd::kUndecided:
       return end(make_error(ErrorCode::kConnectionLost,
-                            "guest {} is prepared at {} and its movers are "
-                            "gone ({}); the source is asked",
-                            name_, host_->name, why));
+                            "the movers of guest {} are gone ({}); {} finds "
+                            "out what has become of it",
+                            name_, why, host_->name));
     case ArrivalEnd::kDiscarded:
       spdlog::info("guest {} did not arrive: {}", name_, why);
       if (report) {

@@ -22,21 +22,6 @@ Status run_here(NewGuest* guest) {
   return guest->settle();
 }
 
-// Recorded: nobody else may run it without an operator's word.
-ArrivalEnd run_or_keep(const JournalEntry& entry, NewGuest* guest) {
-  const Status running = run_here(guest);
-  if (running) {
-    spdlog::info("migration {}: guest {} has arrived and runs here",
-                 entry.migration, entry.guest);
-    return ArrivalEnd::kRuns;
-  }
-  spdlog::error("migration {}: guest {} should run here and does not: {}",
-                entry.migration, entry.guest, running.error().message);
-  guest->settle_dead("it had moved here and could not be started: " +
-                     running.error().message);
-  return ArrivalEnd::kDied;
-}
-
 class UndecidedArrival final : public UndecidedMove {
  public:
   UndecidedArrival(Host* host, JournalEntry entry,
@@ -51,6 +36,10 @@ class UndecidedArrival final : public UndecidedMove {
   const std::string& peer() const override { return entry_.peer; }
 
   Result<bool> ask() override {
+    if (entry_.record == MigrationRecord::kRunning) {
+      CAUSEWAY_TRY(start());
+      return true;
+    }
     CAUSEWAY_ASSIGN(const auto source, AgentClient::create(entry_.peer));
     CAUSEWAY_ASSIGN(const auto reply, source->decision(entry_.migration));
     switch (reply.decision()) {
@@ -68,27 +57,57 @@ class UndecidedArrival final : public UndecidedMove {
   }
 
   Status carry_out(Verdict verdict) override {
-    const bool runs = verdict == Verdict::kRunAtTarget;
-    CAUSEWAY_TRY(host_->journal.record(
-        entry_.migration, MigrationRecord::kPrepared,
-        runs ? MigrationRecord::kRunning : MigrationRecord::kDiscarded,
-        Durability::kSynced,
-        runs ? "" : "decided when the movers were gone: it stays there"));
-    if (!runs) {
-      spdlog::info("migration {}: guest {} stays at the source", migration(),
-                   entry_.guest);
-      guest_.reset();
-      return {};
+    if (verdict == Verdict::kRunAtTarget) {
+      CAUSEWAY_TRY(record(MigrationRecord::kRunning, ""));
+      return start();
     }
-    (void)run_or_keep(entry_, guest_.get());
+    if (entry_.record == MigrationRecord::kRunning) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "guest {} is committed to host {}", entry_.guest,
+                        host_->name);
+    }
+    CAUSEWAY_TRY(record(MigrationRecord::kDiscarded,
+                        "decided when the movers were gone: it stays there"));
+    spdlog::info("migration {}: guest {} stays at the source", migration(),
+                 entry_.guest);
     guest_.reset();
     return {};
   }
 
+  // Recorded: nobody else may run it without an operator's word. An Error
+  // while its VMM lives and does not answer; one that is gone is shown so.
+  Status start() {
+    const Status running = run_here(guest_.get());
+    if (!running && guest_->alive()) return running;
+    if (running) {
+      spdlog::info("migration {}: guest {} has arrived and runs here",
+                   migration(), entry_.guest);
+    } else {
+      spdlog::error("migration {}: guest {} should run here and does not: {}",
+                    migration(), entry_.guest, running.error().message);
+      guest_->settle_dead("it had moved here and could not be started: " +
+                          running.error().message);
+      died_ = true;
+    }
+    guest_.reset();
+    return {};
+  }
+
+  bool died() const { return died_; }
+
  private:
+  Status record(MigrationRecord to, const std::string& why) {
+    if (entry_.record == to) return {};
+    CAUSEWAY_TRY(host_->journal.record(migration(), entry_.record, to,
+                                       Durability::kSynced, why));
+    entry_.record = to;
+    return {};
+  }
+
   Host* host_;
   JournalEntry entry_;
   std::unique_ptr<NewGuest> guest_;
+  bool died_ = false;
 };
 
 void record_discarded(Host* host, const JournalEntry& entry,
@@ -115,8 +134,15 @@ ArrivalEnd conclude_arrival(Host* host, const std::string& migration,
   }
   JournalEntry entry = **found;
   switch (entry.record) {
-    case MigrationRecord::kRunning:
-      return run_or_keep(entry, guest.get());
+    case MigrationRecord::kRunning: {
+      auto move = std::make_unique<UndecidedArrival>(host, std::move(entry),
+                                                     std::move(guest));
+      if (move->start()) {
+        return move->died() ? ArrivalEnd::kDied : ArrivalEnd::kRuns;
+      }
+      host->undecided.add(std::move(move));
+      return ArrivalEnd::kUndecided;
+    }
     case MigrationRecord::kPrepared:
       if (called_off || !guest->alive()) {
         record_discarded(host, entry, why);

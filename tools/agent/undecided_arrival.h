@@ -4,7 +4,9 @@
 //   nothing    the source cannot have committed   ─► discarded
 //   prepared   the source may have: it is asked   ─► undecided
 //   running    it was told                        ─► it runs (here and now, if
-//                                                    the mover had no time to)
+//                                                    the mover had no time to;
+//                                                    undecided while its VMM
+//                                                    does not answer)
 //   discarded                                     ─► discarded
 #pragma once
 

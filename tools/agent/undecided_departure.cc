@@ -40,6 +40,19 @@ class UndecidedDeparture final : public UndecidedMove {
   const std::string& peer() const override { return entry_.peer; }
 
   Result<bool> ask() override {
+    // Frozen for certain, or gone, before the target is told to run it.
+    const std::string state = state_of(*host_, entry_.guest);
+    if (state == "running") {
+      CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
+      return true;
+    }
+    const GuestRecord record = claim_.view().record;
+    if (state.empty() && ChildProcess::adopt(record.pid, record.start_ticks)) {
+      return make_error(ErrorCode::kTimeout,
+                        "the VMM of guest {} at {} does not answer: whether it "
+                        "stands still is not known",
+                        entry_.guest, host_->name);
+    }
     CAUSEWAY_ASSIGN(const auto target, AgentClient::create(entry_.peer));
     CAUSEWAY_ASSIGN(const auto reply, target->commit(entry_.migration));
     switch (reply.answer()) {
