@@ -61,6 +61,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             {},
             {},
             {},
+            {},
             {}} {}
 
 Agent::~Agent() { arrivals_.clear(); }
@@ -242,6 +243,7 @@ Status Agent::migrate(const control::MigrateRequest& request,
   }
   departed_.notify_all();
   if (!status) {
+    host_.metrics.failed(status.error().code);
     spdlog::warn("migration {} of guest {} failed: {}", departure->id(),
                  request.guest(), status.error().message);
   }
@@ -476,6 +478,22 @@ control::MigrationStatus Agent::status_of(
     status.set_state("ended");
   }
   return status;
+}
+
+std::string Agent::metrics_text() {
+  Metrics::Gauges gauges;
+  for (const GuestView& view : host_.table.all()) {
+    ++gauges.guests_by_state[guest_phase_name(view.phase)];
+  }
+  gauges.migrations_by_state["undecided"] = host_.undecided.reasons().size();
+  {
+    const std::lock_guard lock(mutex_);
+    gauges.migrations_by_state["departing"] = departures_.size();
+    for (const auto& [id, held] : arrivals_) {
+      gauges.migrations_by_state["arriving"] += held.arrival->ended() ? 0 : 1;
+    }
+  }
+  return host_.metrics.text(gauges);
 }
 
 Status Agent::decide(const control::DecideRequest& request) {

@@ -39,6 +39,9 @@ class Agent : public GuestHandler, public MigrationHandler {
   // Where its server answers; before the first move.
   void set_address(const std::string& address);
 
+  // Any thread: all that it counts, for Prometheus.
+  std::string metrics_text();
+
   // Notices guests that die, until one of `stop_fds` is readable.
   void watch_guests(const std::vector<int>& stop_fds);
 

@@ -107,6 +107,7 @@ void Arrival::listen_to_mover() {
   const std::string why = report ? "" : report.error().message;
   switch (conclude_arrival(host_, id_, std::move(guest_), called_off(), why)) {
     case ArrivalEnd::kRuns:
+      host_->metrics.arrived();
       return end(report ? std::move(report) : std::string("{}"));
     case ArrivalEnd::kDied:
       return end(make_error(ErrorCode::kGuestDied,
@@ -118,6 +119,7 @@ void Arrival::listen_to_mover() {
                             "out what has become of it",
                             name_, why, host_->name));
     case ArrivalEnd::kDiscarded:
+      host_->metrics.not_arrived();
       spdlog::info("guest {} did not arrive: {}", name_, why);
       if (report) {
         report = make_error(ErrorCode::kInternal,

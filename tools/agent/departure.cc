@@ -148,6 +148,7 @@ Status Departure::run(const MigrationEventSink& sink) {
     return not_moved(failure_of(last));
   }
   if (request_.dry_run()) return end_dry_run(last["report"], sink);
+  count(last["report"]);
   control::MigrationEvent report;
   report.set_report_json(
       complete_report(last.value("report", nlohmann::json::object())).dump());
@@ -401,6 +402,18 @@ std::optional<uint64_t> Departure::steps_lost(
     lost += last[i] - std::min(last[i], first[i]);
   }
   return lost;
+}
+
+void Departure::count(const nlohmann::json& report) {
+  MovedCounts counts;
+  if (const auto rounds = report.find("rounds"); rounds != report.end()) {
+    counts.rounds = rounds->size();
+  }
+  const auto bytes = report.value("bytes", nlohmann::json::object());
+  counts.state_bytes = count_member(bytes, "state");
+  counts.wire_bytes = count_member(bytes, "wire");
+  counts.blackout_s = number_member(report, "blackout_ms") / 1e3;
+  host_->metrics.moved(counts);
 }
 
 void Departure::remove_guest() {

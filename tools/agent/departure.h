@@ -64,6 +64,7 @@ class Departure {
             const control::MigrationEvent& event);
   nlohmann::json complete_report(nlohmann::json report);
   std::optional<uint64_t> steps_lost(const nlohmann::json& target) const;
+  void count(const nlohmann::json& report);
   void remove_guest();
 
   Host* host_;

@@ -9,6 +9,7 @@
 #include "engine/control/journal.h"
 #include "tools/agent/guest_store.h"
 #include "tools/agent/guest_table.h"
+#include "tools/agent/metrics.h"
 #include "tools/agent/undecided.h"
 #include "tools/agent/vmm_launcher.h"
 
@@ -22,6 +23,7 @@ struct Host {
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;
+  Metrics metrics;
   GuestTable table;
   Undecided undecided;  // its moves hold claims of the table
 

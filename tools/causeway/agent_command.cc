@@ -11,6 +11,7 @@
 #include "engine/control/agent_address.h"
 #include "engine/control/agent_server.h"
 #include "tools/agent/agent.h"
+#include "tools/agent/metrics_server.h"
 #include "tools/causeway/command.h"
 #include "tools/causeway/option_values.h"
 #include "tools/process/child_process.h"
@@ -22,6 +23,7 @@ namespace {
 struct AgentArguments {
   AgentOptions agent;
   std::string listen = "127.0.0.1:7433";
+  std::string metrics;  // where Prometheus asks; empty: nowhere
   bool ephemeral = false;
 };
 
@@ -59,6 +61,13 @@ Status serve(const AgentArguments& arguments, Agent* agent, int signal_fd) {
                   AgentServer::listen(addresses, agent, agent));
   agent->set_address(server->addresses().front());
   announce(*server);
+  std::unique_ptr<MetricsServer> metrics;
+  if (!arguments.metrics.empty()) {
+    CAUSEWAY_ASSIGN(metrics, MetricsServer::listen(arguments.metrics, [agent] {
+                      return agent->metrics_text();
+                    }));
+    spdlog::info("metrics at http://{}/metrics", metrics->address());
+  }
   std::vector<int> stop_fds = {signal_fd};
   // It ends with whoever holds the other end of its stdin.
   if (arguments.ephemeral) stop_fds.push_back(STDIN_FILENO);
@@ -113,6 +122,11 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
   add_bytes_option(command, "--memory-limit",
                    &arguments->agent.memory_limit_bytes,
                    "Memory that guests may have here in all (0: no limit)");
+  command
+      ->add_option("--metrics", arguments->metrics,
+                   "Serve Prometheus metrics here, at /metrics (default: "
+                   "nowhere)")
+      ->type_name("ADDR:PORT");
   // For the demo and for tests.
   command->add_flag("--ephemeral", arguments->ephemeral)->group("");
   command->add_option("--vmm-argument", arguments->agent.vmm_arguments)
