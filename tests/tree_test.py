@@ -42,6 +42,7 @@ LIBRARY_HOMES = [
     (r"(isa-l|igzip_lib|erasure_code)\b", ["engine/codec/", "engine/content/"]),
     (r"sqlite3", ["engine/control/journal"]),
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
+    (r"openssl/", ["engine/path/tcp/", "tools/pki/"]),
 ]
 
 # Inside engine/, only runtime/ has threads and clocks. control/ is the agent's
@@ -221,6 +222,7 @@ class Rules(unittest.TestCase):
         self.expect("tools/b.cc", "#include <hwloc.h>", "belongs")
         self.expect("engine/path/b.cc", "#include <isa-l/crc.h>", "belongs")
         self.expect("engine/guest/b.cc", "#include <grpcpp/x.h>", "belongs")
+        self.expect("tools/agent/b.cc", "#include <openssl/x.h>", "belongs")
 
     def test_threads_and_clocks(self):
         self.expect("engine/path/b.cc", "#include <thread>", "threads")

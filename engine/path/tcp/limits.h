@@ -42,6 +42,23 @@ inline constexpr Duration kTcpHelloWaitMax = std::chrono::seconds(5);
 // accepted; the one that has been silent the longest makes room.
 inline constexpr size_t kTcpStrangersMax = 2 * kStreamsMax;
 
+// One record of TLS (RFC 8446, 5.1). Small frames are gathered into one.
+inline constexpr size_t kTlsRecordBytesMax = 16u << 10;
+
+// What OpenSSL reads in one system call: eight records.
+inline constexpr size_t kTlsReadBytes = 8 * (kTlsRecordBytesMax + 256);
+
+// Records encrypted with one key before it is renewed. RFC 8446, 5.5, allows
+// AES-GCM 2^24.5 of them; a sixth of that is 64 GiB of full ones, half a
+// minute at 20 Gbit/s, against microseconds for a new key.
+inline constexpr uint64_t kTlsRecordsAKeyMax = 1ull << 22;
+
+// What a stream may send when the kernel encrypts: the key cannot be renewed
+// then, and the kernel fills its records, so that bytes tell their number.
+inline constexpr uint64_t kTlsKernelBytesMax = 1ull << 37;
+
+static_assert(kTlsRecordsAKeyMax < (1ull << 24) / 2);
+static_assert(kTlsKernelBytesMax / kTlsRecordBytesMax < (1ull << 24));
 static_assert(kTcpAheadBytes < kPutBytesMax);
 static_assert(kTcpSendBytesMax >= kPutBytesMax);
 static_assert(kTcpHelloWaitMax < kTcpSilenceMax);

@@ -4,10 +4,16 @@
 
 namespace causeway {
 
-Error stream_lost(int errno_value, const std::string& peer) {
-  return make_error(ErrorCode::kConnectionLost,
-                    "The connection to {} is lost: {}.", peer,
-                    std::generic_category().message(errno_value));
+Error stream_lost(const StreamIo& io, const std::string& peer) {
+  if (io.refused) {
+    return make_error(ErrorCode::kPermission,
+                      "{} refused this host's certificate: {}.", peer,
+                      io.reason);
+  }
+  return make_error(
+      ErrorCode::kConnectionLost, "The connection to {} is lost: {}.", peer,
+      io.reason != nullptr ? std::string(io.reason)
+                           : std::generic_category().message(io.errno_value));
 }
 
 Error stream_closed(const std::string& peer) {

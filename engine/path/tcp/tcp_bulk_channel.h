@@ -16,7 +16,7 @@
 #include "engine/path/bulk_channel.h"
 #include "engine/path/tcp/frame.h"
 #include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/tcp_socket.h"
+#include "engine/path/tcp/tcp_stream.h"
 
 namespace causeway {
 

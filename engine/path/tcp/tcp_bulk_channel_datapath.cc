@@ -1,7 +1,4 @@
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "engine/base/assert.h"
@@ -87,18 +84,12 @@ Status TcpBulkChannel::flush() {
   while (tail_ < head_) {
     size_t pieces = 0;
     const size_t wanted = gather(pieces);
-    msghdr message{};
-    message.msg_iov = pieces_.data();
-    message.msg_iovlen = pieces;
-    const ssize_t sent =
-        ::sendmsg(stream_.fd.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return {};
-      return stream_lost(errno, stream_.peer);
+    const StreamIo io = stream_.send(std::span(pieces_).first(pieces));
+    if (io.state == StreamIo::State::kBroken) {
+      return stream_lost(io, stream_.peer());
     }
-    advance(sent);
-    if (static_cast<size_t>(sent) < wanted) return {};
+    advance(io.bytes);
+    if (io.bytes < wanted) return {};
   }
   return {};
 }
@@ -106,33 +97,32 @@ Status TcpBulkChannel::flush() {
 Status TcpBulkChannel::read_acks() {
   for (;;) {
     const size_t room = acks_.size() - acks_got_;
-    const ssize_t got =
-        ::recv(stream_.fd.get(), acks_.data() + acks_got_, room, MSG_DONTWAIT);
-    if (got == 0) return stream_closed(stream_.peer);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return {};
-      return stream_lost(errno, stream_.peer);
+    const StreamIo io = stream_.receive(std::span(acks_).subspan(acks_got_));
+    if (io.state == StreamIo::State::kClosed) {
+      return stream_closed(stream_.peer());
     }
-    acks_got_ += got;
+    if (io.state == StreamIo::State::kBroken) {
+      return stream_lost(io, stream_.peer());
+    }
+    acks_got_ += io.bytes;
     size_t used = 0;
     for (; acks_got_ - used >= kFenceAckBytes; used += kFenceAckBytes) {
       CAUSEWAY_TRY(take_ack(FenceAckView(acks_.data() + used, kFenceAckBytes)));
     }
     acks_got_ -= used;
     std::memmove(acks_.data(), acks_.data() + used, acks_got_);
-    if (static_cast<size_t>(got) < room) return {};
+    if (io.bytes < room) return {};
   }
 }
 
 Status TcpBulkChannel::take_ack(FenceAckView ack) {
   auto fence = decode_fence_ack(ack);
-  if (!fence) return from_peer(std::move(fence).error(), stream_.peer);
+  if (!fence) return from_peer(std::move(fence).error(), stream_.peer());
   if (*fence <= progress_.fence_landed || *fence > last_fence_) {
     return make_error(ErrorCode::kPeerBroken,
                       "{} acknowledged fence {}; {} was the last that landed "
                       "and {} the last posted.",
-                      stream_.peer, *fence, progress_.fence_landed,
+                      stream_.peer(), *fence, progress_.fence_landed,
                       last_fence_);
   }
   progress_.fence_landed = *fence;

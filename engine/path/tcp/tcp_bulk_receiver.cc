@@ -1,8 +1,5 @@
 #include "engine/path/tcp/tcp_bulk_receiver.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 namespace causeway {
 
 Result<bool> TcpBulkReceiver::poll(Instant) {
@@ -11,7 +8,7 @@ Result<bool> TcpBulkReceiver::poll(Instant) {
   if (!moved) {
     broken_ = moved.error();
     // The sender learns at once, not when its buffers are full.
-    ::shutdown(stream_.fd.get(), SHUT_RDWR);
+    stream_.abort();
   }
   return moved;
 }
@@ -19,8 +16,7 @@ Result<bool> TcpBulkReceiver::poll(Instant) {
 Instant TcpBulkReceiver::wait_on(WaitSet& set) const {
   if (closed_) return kNever;
   const bool unsent = ack_sent_ < kFenceAckBytes;
-  set.add(stream_.fd.get(), unsent ? POLLIN | POLLOUT : POLLIN);
-  return kNever;
+  return stream_.wait_on(set, unsent);
 }
 
 }  // namespace causeway

@@ -15,7 +15,7 @@
 #include "engine/path/path.h"
 #include "engine/path/tcp/frame.h"
 #include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/tcp_socket.h"
+#include "engine/path/tcp/tcp_stream.h"
 
 namespace causeway {
 

@@ -1,4 +1,3 @@
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -24,25 +23,20 @@ Result<bool> TcpBulkReceiver::poll_stream() {
 }
 
 Result<size_t> TcpBulkReceiver::read_stream() {
-  iovec pieces[2] = {{place_left_.data(), place_left_.size()},
-                     {ahead_.data() + ahead_end_, ahead_.size() - ahead_end_}};
-  msghdr message{};
-  message.msg_iov = place_left_.empty() ? pieces + 1 : pieces;
-  message.msg_iovlen = place_left_.empty() ? 1 : 2;
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(stream_.fd.get(), &message, MSG_DONTWAIT);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) {
-    if (errno == EAGAIN) return size_t{0};
-    return stream_lost(errno, stream_.peer);
+  const iovec pieces[2] = {
+      {place_left_.data(), place_left_.size()},
+      {ahead_.data() + ahead_end_, ahead_.size() - ahead_end_}};
+  const StreamIo io =
+      stream_.receive(std::span(pieces).subspan(place_left_.empty() ? 1 : 0));
+  if (io.state == StreamIo::State::kBroken) {
+    return stream_lost(io, stream_.peer());
   }
-  if (got == 0) {
-    if (in_put_ || ahead_bytes() > 0) return stream_closed(stream_.peer);
+  if (io.state == StreamIo::State::kClosed) {
+    if (in_put_ || ahead_bytes() > 0) return stream_closed(stream_.peer());
     closed_ = true;
   }
-  wire_bytes_ += got;
-  return static_cast<size_t>(got);
+  wire_bytes_ += io.bytes;
+  return io.bytes;
 }
 
 Status TcpBulkReceiver::consume(size_t got) {
@@ -58,7 +52,7 @@ Status TcpBulkReceiver::parse_ahead() {
   while (!in_put_ && ahead_bytes() >= kFrameHeadBytes) {
     auto frame = decode_frame(
         FrameHeadView(ahead_.data() + ahead_begin_, kFrameHeadBytes));
-    if (!frame) return from_peer(std::move(frame).error(), stream_.peer);
+    if (!frame) return from_peer(std::move(frame).error(), stream_.peer());
     ahead_begin_ += kFrameHeadBytes;
     CAUSEWAY_TRY(take_frame(*frame));
   }
@@ -73,7 +67,7 @@ Status TcpBulkReceiver::take_frame(const Frame& frame) {
   if (frame.fence != 0) {
     if (frame.fence <= fence_landed_) {
       return make_error(ErrorCode::kPeerBroken,
-                        "{} sent fence {} after fence {}.", stream_.peer,
+                        "{} sent fence {} after fence {}.", stream_.peer(),
                         frame.fence, fence_landed_);
     }
     fence_landed_ = frame.fence;
@@ -106,21 +100,18 @@ Status TcpBulkReceiver::flush_ack() {
       fence_answered_ = fence_landed_;
       ack_sent_ = 0;
     }
-    const ssize_t sent =
-        ::send(stream_.fd.get(), ack_.data() + ack_sent_,
-               kFenceAckBytes - ack_sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return {};
+    const StreamIo io = stream_.send(std::span(ack_).subspan(ack_sent_));
+    if (io.state == StreamIo::State::kBlocked) return {};
+    if (io.state == StreamIo::State::kBroken) {
       // The sender may have closed after its last fence: what it sent is
       // still to be taken, and the read tells when the stream ended.
-      if (errno == EPIPE || errno == ECONNRESET) {
+      if (io.errno_value == EPIPE || io.errno_value == ECONNRESET) {
         ack_sent_ = kFenceAckBytes;
         return {};
       }
-      return stream_lost(errno, stream_.peer);
+      return stream_lost(io, stream_.peer());
     }
-    ack_sent_ += sent;
+    ack_sent_ += io.bytes;
   }
 }
 

@@ -50,7 +50,7 @@ class TcpOutboundPath final : public OutboundPath {
 
  private:
   Result<TcpStream> take(size_t index) {
-    if (index >= streams_.size() || !streams_[index].fd) {
+    if (index >= streams_.size() || !streams_[index]) {
       return make_error(ErrorCode::kInvalidArgument,
                         "The tcp path has no stream {} left to open (of {}).",
                         index, streams_.size());
@@ -78,31 +78,55 @@ Result<TcpStream> start_stream(const SocketAddress& address) {
       errno != EINPROGRESS) {
     return unreachable(errno, address.text());
   }
-  return TcpStream{std::move(fd), address.text()};
+  return TcpStream(std::move(fd), address.text());
 }
 
 Status finish_connect(const TcpStream& stream, const Deadline& deadline) {
-  if (!wait_ready(stream.fd.get(), POLLOUT, deadline)) {
+  if (!wait_ready(stream.fd(), POLLOUT, deadline)) {
     return make_error(ErrorCode::kTimeout,
-                      "{} did not accept a connection in time.", stream.peer);
+                      "{} did not accept a connection in time.", stream.peer());
   }
   int error = 0;
   socklen_t bytes = sizeof error;
-  ::getsockopt(stream.fd.get(), SOL_SOCKET, SO_ERROR, &error, &bytes);
-  if (error != 0) return unreachable(error, stream.peer);
-  settle_congestion_control(stream.fd.get());
+  ::getsockopt(stream.fd(), SOL_SOCKET, SO_ERROR, &error, &bytes);
+  if (error != 0) return unreachable(error, stream.peer());
+  settle_congestion_control(stream.fd());
   return {};
 }
 
-Status say_hello(const TcpStream& stream, const PathToken& token, size_t index,
+// Every stream as far as it can, again and again: the round trips of all are
+// those of one.
+Status shake_all(std::vector<TcpStream>& streams, const Deadline& deadline) {
+  for (;;) {
+    std::vector<pollfd> waiting = {{deadline.fd(), POLLIN, 0}};
+    for (TcpStream& stream : streams) {
+      CAUSEWAY_ASSIGN(const auto handshake, stream.shake());
+      if (handshake == TlsSession::Handshake::kDone) continue;
+      const bool sends = handshake == TlsSession::Handshake::kWantsWrite;
+      waiting.push_back(
+          {stream.fd(), static_cast<short>(sends ? POLLOUT : POLLIN), 0});
+    }
+    if (waiting.size() == 1) return {};
+    if (::poll(waiting.data(), waiting.size(), -1) < 0) {
+      CAUSEWAY_ASSERT(errno == EINTR);
+      continue;
+    }
+    if (waiting[0].revents != 0) {
+      return make_error(ErrorCode::kTimeout,
+                        "{} did not finish the TLS handshake in time.",
+                        streams[0].peer());
+    }
+  }
+}
+
+Status say_hello(TcpStream& stream, const PathToken& token, size_t index,
                  uint16_t streams, const Deadline& deadline) {
   Hello hello;
   hello.role = index == 0 ? StreamRole::kControl : StreamRole::kBulk;
   hello.token = token;
   hello.stream_index = static_cast<uint16_t>(index == 0 ? 0 : index - 1);
   hello.stream_count = streams;
-  return send_whole(stream.fd.get(), encode_hello(hello), deadline,
-                    stream.peer);
+  return send_whole(stream, encode_hello(hello), deadline);
 }
 
 Status check_welcome(const Welcome& welcome, const std::string& peer,
@@ -128,29 +152,33 @@ Status check_welcome(const Welcome& welcome, const std::string& peer,
                     peer);
 }
 
-Status await_welcome(const TcpStream& stream, uint16_t streams,
+Status await_welcome(TcpStream& stream, uint16_t streams,
                      const Deadline& deadline) {
   std::array<std::byte, Welcome::kBytes> bytes;
-  Status got = receive_whole(stream.fd.get(), bytes, deadline, stream.peer);
+  Status got = receive_whole(stream, bytes, deadline);
   if (!got && got.error().code == ErrorCode::kConnectionLost) {
     return make_error(ErrorCode::kPermission,
                       "{} hung up instead of welcoming the stream: it does "
-                      "not know this migration.",
-                      stream.peer);
+                      "not know this migration{}.",
+                      stream.peer(),
+                      stream.tls() == nullptr ? ", or it speaks TLS" : "");
   }
   CAUSEWAY_TRY(std::move(got));
   const auto welcome = decode_welcome(bytes);
   if (!welcome) {
     return make_error(ErrorCode::kPeerBroken,
-                      "What listens at {} is no Causeway mover.", stream.peer);
+                      "What listens at {} is no Causeway mover.",
+                      stream.peer());
   }
-  return check_welcome(*welcome, stream.peer, streams);
+  return check_welcome(*welcome, stream.peer(), streams);
 }
 
-// All streams at once, so that opening takes two round trips, not two each.
+// All streams at once, so that opening takes two round trips (inside TLS:
+// three), not two each.
 Result<std::vector<TcpStream>> open_streams(const SocketAddress& address,
                                             const PathToken& token,
                                             uint16_t count,
+                                            const TlsContext* tls,
                                             const Deadline& deadline) {
   std::vector<TcpStream> streams;
   for (size_t i = 0; i <= count; ++i) {
@@ -159,9 +187,13 @@ Result<std::vector<TcpStream>> open_streams(const SocketAddress& address,
   }
   for (size_t i = 0; i <= count; ++i) {
     CAUSEWAY_TRY(finish_connect(streams[i], deadline));
+    if (tls != nullptr) streams[i].start_tls(*tls, TlsEnd::kConnecting);
+  }
+  CAUSEWAY_TRY(shake_all(streams, deadline));
+  for (size_t i = 0; i <= count; ++i) {
     CAUSEWAY_TRY(say_hello(streams[i], token, i, count, deadline));
   }
-  for (const TcpStream& stream : streams) {
+  for (TcpStream& stream : streams) {
     CAUSEWAY_TRY(await_welcome(stream, count, deadline));
   }
   return streams;
@@ -171,7 +203,7 @@ Result<std::unique_ptr<OutboundPath>> make_path(
     std::vector<TcpStream> streams) {
   std::vector<UniqueFd> watched;
   for (const TcpStream& stream : streams) {
-    watched.emplace_back(::fcntl(stream.fd.get(), F_DUPFD_CLOEXEC, 0));
+    watched.emplace_back(::fcntl(stream.fd(), F_DUPFD_CLOEXEC, 0));
     if (!watched.back()) return errno_error(errno, "A socket cannot be shared");
   }
   return std::unique_ptr<OutboundPath>(std::make_unique<TcpOutboundPath>(
@@ -185,10 +217,15 @@ Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(
     const TcpConnectOptions& options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
   CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
+  std::optional<TlsContext> tls;
+  if (options.tls) {
+    CAUSEWAY_ASSIGN(tls, TlsContext::load(*options.tls));
+  }
   const Deadline deadline(options.timeout);
   Result<std::vector<TcpStream>> streams = Error{};
   for (const SocketAddress& candidate : candidates) {
-    streams = open_streams(candidate, token, options.streams, deadline);
+    streams = open_streams(candidate, token, options.streams,
+                           tls ? &*tls : nullptr, deadline);
     // Another address of the same host helps only when this one is not there.
     if (streams || streams.error().code != ErrorCode::kUnreachable) break;
   }

@@ -5,18 +5,21 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/path/path.h"
 #include "engine/path/tcp/hello.h"
+#include "engine/path/tcp/tls_context.h"
 
 namespace causeway {
 
 struct TcpConnectOptions {
   uint16_t streams = 1;  // bulk streams, 1 to kStreamsMax
   Duration timeout = std::chrono::seconds(10);
+  std::optional<TlsOptions> tls{};  // nothing: in the clear
 };
 
 class TcpConnector {
@@ -24,7 +27,8 @@ class TcpConnector {
   // Waits until the peer has welcomed every stream. `address` as in
   // resolve_address(). kUnreachable: nothing listens there; kTimeout: nobody
   // answered in time; kPermission: the peer hung up, it does not know the
-  // token; kIncompatible: another protocol version or number of streams.
+  // token; or, of TLS, that one end does not accept the other's certificate;
+  // kIncompatible: another protocol version or number of streams.
   static Result<std::unique_ptr<OutboundPath>> connect(
       std::string_view address, const PathToken& token,
       const TcpConnectOptions& options);

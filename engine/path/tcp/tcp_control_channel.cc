@@ -1,10 +1,6 @@
 #include "engine/path/tcp/tcp_control_channel.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
@@ -20,11 +16,11 @@ constexpr size_t kGrowBytes = 64u << 10;
 
 TcpControlChannel::~TcpControlChannel() {
   // What was sent last (a refusal, a farewell) should still leave.
-  if (!stream_.fd) return;
+  if (!stream_) return;
   (void)flush();
   // The path may keep a duplicate of the fd for its statistics, so that close
   // alone would not tell the peer.
-  ::shutdown(stream_.fd.get(), SHUT_WR);
+  stream_.finish();
 }
 
 Status TcpControlChannel::send(std::span<const std::byte> message) {
@@ -38,7 +34,7 @@ Status TcpControlChannel::send(std::span<const std::byte> message) {
     return make_error(ErrorCode::kTimeout,
                       "{} does not read its control messages: {} bytes wait "
                       "for it.",
-                      stream_.peer, waiting);
+                      stream_.peer(), waiting);
   }
   ByteWriter length;
   length.put(static_cast<uint32_t>(message.size()));
@@ -50,12 +46,13 @@ Status TcpControlChannel::send(std::span<const std::byte> message) {
 
 Status TcpControlChannel::flush() {
   while (queue_sent_ < queue_.size()) {
-    const ssize_t sent =
-        ::send(stream_.fd.get(), queue_.data() + queue_sent_,
-               queue_.size() - queue_sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return stream_lost(errno, stream_.peer);
+    const StreamIo io =
+        stream_.send(std::as_bytes(std::span(queue_).subspan(queue_sent_)));
+    if (io.state == StreamIo::State::kBroken) {
+      return stream_lost(io, stream_.peer());
+    }
+    queue_sent_ += io.bytes;
+    if (io.state == StreamIo::State::kBlocked) {
       // What has gone out is dropped now and then, so that a slow peer does
       // not make the queue longer than its limit.
       if (queue_sent_ > kGrowBytes) {
@@ -64,7 +61,6 @@ Status TcpControlChannel::flush() {
       }
       return {};
     }
-    queue_sent_ += sent;
   }
   queue_.clear();
   queue_sent_ = 0;
@@ -74,16 +70,14 @@ Status TcpControlChannel::flush() {
 // Reads into `into` from `got` on; true when it is full.
 Result<bool> TcpControlChannel::fill(std::span<std::byte> into, size_t& got) {
   while (got < into.size()) {
-    const ssize_t count = ::recv(stream_.fd.get(), into.data() + got,
-                                 into.size() - got, MSG_DONTWAIT);
-    if (count > 0) {
-      got += count;
-    } else if (count == 0) {
-      return stream_closed(stream_.peer);
-    } else if (errno == EAGAIN) {
-      return false;
-    } else if (errno != EINTR) {
-      return stream_lost(errno, stream_.peer);
+    const StreamIo io = stream_.receive(into.subspan(got));
+    got += io.bytes;
+    if (io.state == StreamIo::State::kBlocked) return got == into.size();
+    if (io.state == StreamIo::State::kClosed) {
+      return stream_closed(stream_.peer());
+    }
+    if (io.state == StreamIo::State::kBroken) {
+      return stream_lost(io, stream_.peer());
     }
   }
   return true;
@@ -102,7 +96,7 @@ Result<std::optional<std::vector<std::byte>>> TcpControlChannel::receive(
     return make_error(ErrorCode::kPeerBroken,
                       "{} announced a control message of {} bytes; {} is the "
                       "limit.",
-                      stream_.peer, bytes, kControlMessageBytesMax);
+                      stream_.peer(), bytes, kControlMessageBytesMax);
   }
   while (body_got_ < bytes) {
     body_.resize(std::min(bytes, body_got_ + kGrowBytes));
@@ -116,8 +110,7 @@ Result<std::optional<std::vector<std::byte>>> TcpControlChannel::receive(
 
 Instant TcpControlChannel::wait_on(WaitSet& set) const {
   const bool unsent = queue_sent_ < queue_.size();
-  set.add(stream_.fd.get(), unsent ? POLLIN | POLLOUT : POLLIN);
-  return kNever;
+  return stream_.wait_on(set, unsent);
 }
 
 }  // namespace causeway

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/path/path.h"
-#include "engine/path/tcp/tcp_socket.h"
+#include "engine/path/tcp/tcp_stream.h"
 
 namespace causeway {
 

@@ -37,7 +37,7 @@ class TcpInboundPath final : public InboundPath {
 
  private:
   Result<TcpStream> take(size_t index) {
-    if (index >= streams_.size() || !streams_[index].fd) {
+    if (index >= streams_.size() || !streams_[index]) {
       return make_error(ErrorCode::kInvalidArgument,
                         "The tcp path has no stream {} left to accept (of {}).",
                         index, streams_.size());
@@ -80,20 +80,25 @@ std::string TcpListener::address() const {
 
 uint16_t TcpListener::port() const { return local_address(fd_.get()).port(); }
 
-Result<std::unique_ptr<InboundPath>> TcpListener::accept(const PathToken& token,
-                                                         uint16_t streams,
-                                                         Duration timeout) {
+Result<std::unique_ptr<InboundPath>> TcpListener::accept(
+    const PathToken& token, uint16_t streams, Duration timeout,
+    const std::optional<TlsOptions>& tls) {
   CAUSEWAY_ASSERT(streams >= 1 && streams <= kStreamsMax);
+  std::optional<TlsContext> context;
+  if (tls) {
+    CAUSEWAY_ASSIGN(context, TlsContext::load(*tls));
+  }
   const Deadline deadline(timeout);
-  StreamAcceptance acceptance(fd_.get(), token, streams);
+  StreamAcceptance acceptance(fd_.get(), token, streams,
+                              context ? &*context : nullptr);
   while (!acceptance.complete()) {
     CAUSEWAY_ASSIGN(const bool in_time, acceptance.step(deadline));
     if (!in_time) {
       return make_error(ErrorCode::kTimeout,
                         "Only {} of {} streams of the source came to {} "
-                        "within {:.1f} s.",
+                        "within {:.1f} s.{}",
                         acceptance.accepted(), streams + 1, address(),
-                        seconds(timeout));
+                        seconds(timeout), acceptance.last_refusal());
     }
   }
   return std::unique_ptr<InboundPath>(

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include "engine/base/unique_fd.h"
 #include "engine/path/path.h"
 #include "engine/path/tcp/hello.h"
+#include "engine/path/tcp/tls_context.h"
 
 namespace causeway {
 
@@ -27,10 +29,12 @@ class TcpListener {
   // Waits for the control stream and `streams` bulk streams that say `token`.
   // Strangers are dropped and do not disturb: who is silent too long, says
   // anything else or comes twice. kTimeout: not all came; kIncompatible: the
-  // right peer, but of another protocol version or number of streams.
-  Result<std::unique_ptr<InboundPath>> accept(const PathToken& token,
-                                              uint16_t streams,
-                                              Duration timeout);
+  // right peer, but of another protocol version or number of streams. With
+  // `tls` only who shows the certificate of its peer_name gets as far as to
+  // say a token, and strangers are dropped in mid-handshake by the same rules.
+  Result<std::unique_ptr<InboundPath>> accept(
+      const PathToken& token, uint16_t streams, Duration timeout,
+      const std::optional<TlsOptions>& tls = {});
 
  private:
   explicit TcpListener(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -42,13 +42,6 @@ Error timed_out(const std::string& peer) {
                     "{} did not answer in time while the path opened.", peer);
 }
 
-Error lost(int errno_value, const std::string& peer) {
-  Error error = errno_error(
-      errno_value, fmt::format("The connection to {} broke at set-up", peer));
-  error.code = ErrorCode::kConnectionLost;
-  return error;
-}
-
 }  // namespace
 
 Deadline::Deadline(Duration after)
@@ -112,33 +105,36 @@ bool wait_ready(int fd, short events, const Deadline& deadline) {
   return waiting[0].revents != 0;
 }
 
-Status send_whole(int fd, std::span<const std::byte> bytes,
-                  const Deadline& deadline, const std::string& peer) {
+Status send_whole(TcpStream& stream, std::span<const std::byte> bytes,
+                  const Deadline& deadline) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent >= 0) {
-      bytes = bytes.subspan(sent);
-    } else if (errno == EAGAIN) {
-      if (!wait_ready(fd, POLLOUT, deadline)) return timed_out(peer);
-    } else if (errno != EINTR) {
-      return lost(errno, peer);
+    const StreamIo io = stream.send(bytes);
+    if (io.state == StreamIo::State::kBroken) {
+      return stream_lost(io, stream.peer());
+    }
+    bytes = bytes.subspan(io.bytes);
+    if (io.state == StreamIo::State::kBlocked &&
+        !wait_ready(stream.fd(), POLLOUT, deadline)) {
+      return timed_out(stream.peer());
     }
   }
   return {};
 }
 
-Status receive_whole(int fd, std::span<std::byte> bytes,
-                     const Deadline& deadline, const std::string& peer) {
+Status receive_whole(TcpStream& stream, std::span<std::byte> bytes,
+                     const Deadline& deadline) {
   while (!bytes.empty()) {
-    const ssize_t got = ::recv(fd, bytes.data(), bytes.size(), 0);
-    if (got > 0) {
-      bytes = bytes.subspan(got);
-    } else if (got == 0) {
-      return lost(ECONNRESET, peer);
-    } else if (errno == EAGAIN) {
-      if (!wait_ready(fd, POLLIN, deadline)) return timed_out(peer);
-    } else if (errno != EINTR) {
-      return lost(errno, peer);
+    const StreamIo io = stream.receive(bytes);
+    if (io.state == StreamIo::State::kBroken) {
+      return stream_lost(io, stream.peer());
+    }
+    if (io.state == StreamIo::State::kClosed) {
+      return stream_closed(stream.peer());
+    }
+    bytes = bytes.subspan(io.bytes);
+    if (io.state == StreamIo::State::kBlocked && !bytes.empty() &&
+        !wait_ready(stream.fd(), POLLIN, deadline)) {
+      return timed_out(stream.peer());
     }
   }
   return {};

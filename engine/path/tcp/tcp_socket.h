@@ -11,14 +11,9 @@
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/base/unique_fd.h"
+#include "engine/path/tcp/tcp_stream.h"
 
 namespace causeway {
-
-// A connected stream that has said its hello, and who is at its other end.
-struct TcpStream {
-  UniqueFd fd;
-  std::string peer;
-};
 
 // A moment in the future as an fd (timerfd): the path has no clock.
 class Deadline {
@@ -50,10 +45,10 @@ void settle_congestion_control(int fd);
 // Returns false when the deadline passed first.
 bool wait_ready(int fd, short events, const Deadline& deadline);
 
-// Whole or an Error; `peer` is for the sentence.
-Status send_whole(int fd, std::span<const std::byte> bytes,
-                  const Deadline& deadline, const std::string& peer);
-Status receive_whole(int fd, std::span<std::byte> bytes,
-                     const Deadline& deadline, const std::string& peer);
+// Whole or an Error.
+Status send_whole(TcpStream& stream, std::span<const std::byte> bytes,
+                  const Deadline& deadline);
+Status receive_whole(TcpStream& stream, std::span<std::byte> bytes,
+                     const Deadline& deadline);
 
 }  // namespace causeway

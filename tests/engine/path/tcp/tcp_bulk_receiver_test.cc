@@ -24,7 +24,7 @@ class TcpBulkReceiverTest : public testing::Test {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
     peer_ = UniqueFd(fds[0]);
     receiver_ = std::make_unique<TcpBulkReceiver>(
-        TcpStream{UniqueFd(fds[1]), "peer:1"}, sink_);
+        TcpStream(UniqueFd(fds[1]), "peer:1"), sink_);
   }
 
   void add_put(const PutHead& put) {

@@ -8,6 +8,7 @@
 #include "engine/path/tcp/tcp_connector.h"
 #include "engine/path/tcp/tcp_listener.h"
 #include "tests/contract/path_contract.h"
+#include "tests/engine/path/tcp/test_certificates.h"
 
 namespace causeway {
 namespace {
@@ -20,16 +21,23 @@ constexpr int kHungMs = 20'000;
 
 class TcpLab final : public PathLab {
  public:
-  TcpLab(const char* address, const PathLabOptions& options)
+  TcpLab(const char* address, const PathLabOptions& options,
+         const TestCertificates* certificates)
       : listener_(TcpListener::listen(address).value()) {
+    TcpConnectOptions connect{options.streams};
+    std::optional<TlsOptions> accept;
+    if (certificates != nullptr) {
+      connect.tls = certificates->options("a", "b");
+      accept = certificates->options("b", "a");
+    }
     std::thread accepting([&] {
       inbound_ =
-          listener_.accept(kToken, options.streams, std::chrono::seconds(20))
+          listener_
+              .accept(kToken, options.streams, std::chrono::seconds(20), accept)
               .value();
     });
     outbound_ =
-        TcpConnector::connect(listener_.address(), kToken, {options.streams})
-            .value();
+        TcpConnector::connect(listener_.address(), kToken, connect).value();
     accepting.join();
     if (options.tiny_buffers) shrink_buffers();
   }
@@ -86,7 +94,16 @@ class TcpLab final : public PathLab {
 
 MakePathLab lab_at(const char* address) {
   return [address](const PathLabOptions& options) {
-    return std::unique_ptr<PathLab>(std::make_unique<TcpLab>(address, options));
+    return std::unique_ptr<PathLab>(
+        std::make_unique<TcpLab>(address, options, nullptr));
+  };
+}
+
+MakePathLab tls_lab_at(const char* address) {
+  return [address](const PathLabOptions& options) {
+    const TestCertificates certificates;
+    return std::unique_ptr<PathLab>(
+        std::make_unique<TcpLab>(address, options, &certificates));
   };
 }
 
@@ -94,6 +111,8 @@ INSTANTIATE_TEST_SUITE_P(Tcp, PathContract,
                          testing::Values(lab_at("127.0.0.1:0")));
 INSTANTIATE_TEST_SUITE_P(TcpV6, PathContract,
                          testing::Values(lab_at("[::1]:0")));
+INSTANTIATE_TEST_SUITE_P(TcpTls, PathContract,
+                         testing::Values(tls_lab_at("127.0.0.1:0")));
 
 }  // namespace
 }  // namespace causeway
