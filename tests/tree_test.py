@@ -42,7 +42,8 @@ LIBRARY_HOMES = [
     (r"(isa-l|igzip_lib|erasure_code)\b", ["engine/codec/", "engine/content/"]),
     (r"sqlite3", ["engine/control/journal"]),
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
-    (r"openssl/", ["engine/path/tcp/", "tools/pki/"]),
+    (r"openssl/", ["engine/path/tcp/", "tools/pki/",
+                     "engine/control/tls_handshake"]),
 ]
 
 # Inside engine/, only runtime/ has threads and clocks. control/ is the agent's

@@ -9,6 +9,7 @@
 #include "engine/control/call_status.h"
 #include "engine/control/control.grpc.pb.h"
 #include "engine/control/limits.h"
+#include "engine/control/tls_credentials.h"
 
 namespace causeway {
 namespace {
@@ -32,10 +33,14 @@ void set_timeout(grpc::ClientContext* context, int timeout_ms) {
 }  // namespace
 
 struct AgentClient::Impl {
-  explicit Impl(const AgentAddress& agent)
+  Impl(const AgentAddress& agent,
+       const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+       bool encrypts, std::string wanted)
       : address(agent.text()),
-        channel(grpc::CreateCustomChannel(
-            address, grpc::InsecureChannelCredentials(), channel_arguments())),
+        encrypted(encrypts),
+        agent_name(std::move(wanted)),
+        channel(grpc::CreateCustomChannel(address, credentials,
+                                          channel_arguments())),
         guests(control::Guests::NewStub(channel)),
         migrations(control::Migrations::NewStub(channel)) {}
 
@@ -43,16 +48,26 @@ struct AgentClient::Impl {
   Result<Reply> call(Stub* stub,
                      grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                   const Request&, Reply*),
-                     const Request& request, int timeout_ms) {
+                     const Request& request, int timeout_ms,
+                     std::string* answered_by = nullptr) {
     grpc::ClientContext context;
     set_timeout(&context, timeout_ms);
     Reply reply;
     const grpc::Status status = (stub->*method)(&context, request, &reply);
-    CAUSEWAY_TRY(from_grpc(status, address, /*answered=*/false));
+    CAUSEWAY_TRY(from_grpc(status, {address, encrypted, /*answered=*/false}));
+    const std::string name = peer_name(context.auth_context().get());
+    if (!agent_name.empty() && name != agent_name) {
+      return make_error(ErrorCode::kPermission,
+                        "the agent at {} is \"{}\", not \"{}\"", address, name,
+                        agent_name);
+    }
+    if (answered_by != nullptr) *answered_by = name;
     return reply;
   }
 
   std::string address;
+  bool encrypted;
+  std::string agent_name;                  // who must answer; empty: anyone
   std::shared_ptr<grpc::Channel> channel;  // gRPC's interface wants it shared
   std::unique_ptr<control::Guests::Stub> guests;
   std::unique_ptr<control::Migrations::Stub> migrations;
@@ -80,11 +95,14 @@ Status without_reply(Result<control::Empty> result) {
 }  // namespace
 
 Result<std::unique_ptr<AgentClient>> AgentClient::create(
-    const std::string& address) {
+    const std::string& address, const std::optional<TlsFiles>& tls,
+    const std::string& agent_name) {
   quieten_grpc();
   CAUSEWAY_ASSIGN(const AgentAddress parsed, parse_agent_address(address));
-  return std::unique_ptr<AgentClient>(
-      new AgentClient(std::make_unique<Impl>(parsed)));
+  const auto used = parsed.is_unix() ? std::nullopt : tls;
+  CAUSEWAY_ASSIGN(const auto credentials, channel_credentials(used));
+  return std::unique_ptr<AgentClient>(new AgentClient(std::make_unique<Impl>(
+      parsed, credentials, used.has_value(), agent_name)));
 }
 
 AgentClient::AgentClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -129,7 +147,8 @@ Status AgentClient::migrate(
     answered = true;
     on_event(event);
   }
-  return from_grpc(reader->Finish(), impl_->address, answered);
+  return from_grpc(reader->Finish(),
+                   {impl_->address, impl_->encrypted, answered});
 }
 
 Status AgentClient::cancel(const std::string& migration) {
@@ -145,11 +164,14 @@ Status AgentClient::hold(const std::string& migration, bool held) {
                                    migration_id(migration), kQueryTimeoutMs));
 }
 
-Result<control::ReserveReply> AgentClient::reserve(
+Result<AgentClient::Reservation> AgentClient::reserve(
     const control::ReserveRequest& request) {
-  return impl_->call(impl_->migrations.get(),
-                     &control::Migrations::Stub::Reserve, request,
-                     kGuestCallTimeoutMs);
+  Reservation reservation;
+  CAUSEWAY_ASSIGN(
+      reservation.reply,
+      impl_->call(impl_->migrations.get(), &control::Migrations::Stub::Reserve,
+                  request, kGuestCallTimeoutMs, &reservation.agent_name));
+  return reservation;
 }
 
 Result<control::OutcomeReply> AgentClient::outcome(

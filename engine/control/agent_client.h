@@ -5,19 +5,26 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/base/tls_files.h"
 #include "engine/control/control.pb.h"
 
 namespace causeway {
 
 class AgentClient {
  public:
-  // `address`: HOST:PORT or unix:PATH. An Error when it is malformed; whether
-  // someone answers shows with the first call (kUnreachable).
+  // `address`: HOST:PORT or unix:PATH. `tls`: this end's certificate and whom
+  // it trusts, read now; nothing: in the clear, which a UNIX socket always is.
+  // An Error when the address is malformed or a file cannot be used; whether
+  // someone answers shows with the first call (kUnreachable, or kPermission
+  // when the two ends do not accept each other). `agent_name`: whose word alone
+  // counts; empty: of any agent that may be at that address.
   static Result<std::unique_ptr<AgentClient>> create(
-      const std::string& address);
+      const std::string& address, const std::optional<TlsFiles>& tls,
+      const std::string& agent_name = "");
   ~AgentClient();
 
   AgentClient(const AgentClient&) = delete;
@@ -36,7 +43,11 @@ class AgentClient {
   Status cancel(const std::string& migration);
   Status hold(const std::string& migration, bool held);
 
-  Result<control::ReserveReply> reserve(const control::ReserveRequest& request);
+  struct Reservation {
+    control::ReserveReply reply;
+    std::string agent_name;  // of the agent's certificate; empty in the clear
+  };
+  Result<Reservation> reserve(const control::ReserveRequest& request);
   Result<control::OutcomeReply> outcome(const std::string& migration);
   Status discard(const std::string& migration);
 

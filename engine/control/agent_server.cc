@@ -7,9 +7,15 @@
 #include "engine/control/call_status.h"
 #include "engine/control/control.grpc.pb.h"
 #include "engine/control/limits.h"
+#include "engine/control/tls_credentials.h"
 
 namespace causeway {
 namespace {
+
+Caller caller_of(const grpc::ServerContext& context) {
+  return {peer_name(context.auth_context().get()),
+          context.peer().starts_with("unix:")};
+}
 
 // Hands a handler's Result to gRPC.
 template <typename Reply>
@@ -40,26 +46,30 @@ class GuestsService final : public control::Guests::Service {
  public:
   explicit GuestsService(GuestHandler* handler) : handler_(handler) {}
 
-  grpc::Status Run(grpc::ServerContext*, const control::GuestConfig* request,
+  grpc::Status Run(grpc::ServerContext* context,
+                   const control::GuestConfig* request,
                    control::GuestStatus* reply) override {
-    return answer(handler_->run_guest(*request), reply);
+    return answer(handler_->run_guest(caller_of(*context), *request), reply);
   }
-  grpc::Status List(grpc::ServerContext*, const control::Empty*,
+  grpc::Status List(grpc::ServerContext* context, const control::Empty*,
                     control::GuestList* reply) override {
-    *reply = handler_->list_guests();
-    return grpc::Status::OK;
+    return answer(handler_->list_guests(caller_of(*context)), reply);
   }
-  grpc::Status Check(grpc::ServerContext*, const control::GuestName* request,
+  grpc::Status Check(grpc::ServerContext* context,
+                     const control::GuestName* request,
                      control::CheckReply* reply) override {
-    return answer(handler_->check_guest(request->name()), reply);
+    return answer(handler_->check_guest(caller_of(*context), request->name()),
+                  reply);
   }
-  grpc::Status Stop(grpc::ServerContext*, const control::GuestName* request,
+  grpc::Status Stop(grpc::ServerContext* context,
+                    const control::GuestName* request,
                     control::Empty*) override {
-    return to_grpc(handler_->stop_guest(request->name()));
+    return to_grpc(handler_->stop_guest(caller_of(*context), request->name()));
   }
-  grpc::Status BreakGuest(grpc::ServerContext*, const control::Fault* request,
+  grpc::Status BreakGuest(grpc::ServerContext* context,
+                          const control::Fault* request,
                           control::Empty*) override {
-    return to_grpc(handler_->break_guest(*request));
+    return to_grpc(handler_->break_guest(caller_of(*context), *request));
   }
 
  private:
@@ -73,23 +83,26 @@ class MigrationsService final : public control::Migrations::Service {
   grpc::Status Migrate(
       grpc::ServerContext* context, const control::MigrateRequest* request,
       grpc::ServerWriter<control::MigrationEvent>* writer) override {
-    return to_grpc(
-        handler_->migrate(*request, [&](const control::MigrationEvent& event) {
-          return !context->IsCancelled() && writer->Write(event);
-        }));
+    return to_grpc(handler_->migrate(caller_of(*context), *request,
+                                     [&](const control::MigrationEvent& event) {
+                                       return !context->IsCancelled() &&
+                                              writer->Write(event);
+                                     }));
   }
-  grpc::Status Cancel(grpc::ServerContext*, const control::MigrationId* request,
+  grpc::Status Cancel(grpc::ServerContext* context,
+                      const control::MigrationId* request,
                       control::Empty*) override {
-    return to_grpc(handler_->cancel(request->id()));
+    return to_grpc(handler_->cancel(caller_of(*context), request->id()));
   }
-  grpc::Status Pause(grpc::ServerContext*, const control::MigrationId* request,
+  grpc::Status Pause(grpc::ServerContext* context,
+                     const control::MigrationId* request,
                      control::Empty*) override {
-    return to_grpc(handler_->hold(request->id(), true));
+    return to_grpc(handler_->hold(caller_of(*context), request->id(), true));
   }
-  grpc::Status Continue(grpc::ServerContext*,
+  grpc::Status Continue(grpc::ServerContext* context,
                         const control::MigrationId* request,
                         control::Empty*) override {
-    return to_grpc(handler_->hold(request->id(), false));
+    return to_grpc(handler_->hold(caller_of(*context), request->id(), false));
   }
   grpc::Status Reserve(grpc::ServerContext* context,
                        const control::ReserveRequest* request,
@@ -97,35 +110,37 @@ class MigrationsService final : public control::Migrations::Service {
     control::ReserveRequest reservation = *request;
     reservation.set_source_agent(
         reachable_address(request->source_agent(), context->peer()));
-    return answer(handler_->reserve(reservation), reply);
+    return answer(handler_->reserve(caller_of(*context), reservation), reply);
   }
-  grpc::Status Outcome(grpc::ServerContext*,
+  grpc::Status Outcome(grpc::ServerContext* context,
                        const control::MigrationId* request,
                        control::OutcomeReply* reply) override {
-    return answer(handler_->outcome(request->id()), reply);
+    return answer(handler_->outcome(caller_of(*context), request->id()), reply);
   }
-  grpc::Status Discard(grpc::ServerContext*,
+  grpc::Status Discard(grpc::ServerContext* context,
                        const control::MigrationId* request,
                        control::Empty*) override {
-    return to_grpc(handler_->discard(request->id()));
+    return to_grpc(handler_->discard(caller_of(*context), request->id()));
   }
-  grpc::Status Decision(grpc::ServerContext*,
+  grpc::Status Decision(grpc::ServerContext* context,
                         const control::MigrationId* request,
                         control::DecisionReply* reply) override {
-    return answer(handler_->decision(request->id()), reply);
+    return answer(handler_->decision(caller_of(*context), request->id()),
+                  reply);
   }
-  grpc::Status Commit(grpc::ServerContext*, const control::MigrationId* request,
+  grpc::Status Commit(grpc::ServerContext* context,
+                      const control::MigrationId* request,
                       control::CommitReply* reply) override {
-    return answer(handler_->commit(request->id()), reply);
+    return answer(handler_->commit(caller_of(*context), request->id()), reply);
   }
-  grpc::Status List(grpc::ServerContext*, const control::Empty*,
+  grpc::Status List(grpc::ServerContext* context, const control::Empty*,
                     control::MigrationList* reply) override {
-    return answer(handler_->list_migrations(), reply);
+    return answer(handler_->list_migrations(caller_of(*context)), reply);
   }
-  grpc::Status Decide(grpc::ServerContext*,
+  grpc::Status Decide(grpc::ServerContext* context,
                       const control::DecideRequest* request,
                       control::Empty*) override {
-    return to_grpc(handler_->decide(*request));
+    return to_grpc(handler_->decide(caller_of(*context), *request));
   }
 
  private:
@@ -139,6 +154,8 @@ void limit_server(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                               kKeepaliveTimeoutMs);
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                              kHandshakeTimeoutMs);
   builder->AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kKeepaliveTimeMs / 2);
@@ -158,8 +175,14 @@ struct AgentServer::Impl {
 
 Result<std::unique_ptr<AgentServer>> AgentServer::listen(
     const std::vector<std::string>& addresses, GuestHandler* guests,
-    MigrationHandler* migrations) {
+    MigrationHandler* migrations, const AgentServerOptions& options) {
   quieten_grpc();
+  std::shared_ptr<grpc::ServerCredentials> remote =
+      grpc::InsecureServerCredentials();
+  if (options.tls) {
+    CAUSEWAY_ASSIGN(remote, server_credentials(*options.tls,
+                                               options.certificate_refresh_s));
+  }
   auto impl = std::make_unique<Impl>(guests, migrations);
   std::vector<AgentAddress> parsed;
   for (const std::string& text : addresses) {
@@ -170,8 +193,11 @@ Result<std::unique_ptr<AgentServer>> AgentServer::listen(
   grpc::ServerBuilder builder;
   limit_server(&builder);
   for (size_t i = 0; i < parsed.size(); ++i) {
-    builder.AddListeningPort(parsed[i].text(),
-                             grpc::InsecureServerCredentials(), &ports[i]);
+    // On this host's own socket the file's permissions let callers in.
+    builder.AddListeningPort(
+        parsed[i].text(),
+        parsed[i].is_unix() ? grpc::InsecureServerCredentials() : remote,
+        &ports[i]);
   }
   builder.RegisterService(&impl->guests);
   builder.RegisterService(&impl->migrations);

@@ -3,6 +3,7 @@
 #include <grpc/support/log.h>
 
 #include <cstdlib>
+#include <optional>
 
 namespace causeway {
 namespace {
@@ -39,35 +40,86 @@ grpc::StatusCode grpc_code(ErrorCode code) {
   return grpc::StatusCode::INTERNAL;
 }
 
+// Why no connection came about, as far as gRPC 1.51's sentence tells; nothing
+// when it is not about TLS. An agent that ends just when it is called looks
+// like one that does not like us.
+std::optional<Error> handshake_error(const std::string& why,
+                                     const CalledAgent& agent) {
+  const auto says = [&why](const char* text) {
+    return why.find(text) != std::string::npos;
+  };
+  if (!says("failed to connect")) return std::nullopt;
+  const bool hung_up =
+      says("Socket closed") || says("Connection reset") || says("Broken pipe");
+  if (!agent.encrypted) {
+    if (!hung_up) return std::nullopt;
+    return make_error(ErrorCode::kPermission,
+                      "the agent at {} speaks TLS and this end speaks in the "
+                      "clear: without --clear here, or with --clear there",
+                      agent.address);
+  }
+  if (says("wrong version number")) {
+    return make_error(ErrorCode::kPermission,
+                      "the agent at {} speaks in the clear and this end "
+                      "speaks TLS: without --clear there, or with --clear here",
+                      agent.address);
+  }
+  if (says("Hostname Verification Check failed")) {
+    return make_error(ErrorCode::kPermission,
+                      "the certificate of the agent at {} is not for that "
+                      "address: name it with `causeway pki host --address`, "
+                      "or call the agent by a name that the certificate has",
+                      agent.address);
+  }
+  if (says("certificate verify failed")) {
+    return make_error(ErrorCode::kPermission,
+                      "the certificate of the agent at {} is not accepted: it "
+                      "is not of a CA in this end's ca.crt, or has expired",
+                      agent.address);
+  }
+  if (says("handshake failed")) {
+    return make_error(ErrorCode::kPermission, "no TLS with the agent at {}: {}",
+                      agent.address, why);
+  }
+  if (!hung_up) return std::nullopt;
+  return make_error(ErrorCode::kPermission,
+                    "the agent at {} hung up in the handshake: it does not "
+                    "accept this end's certificate (another CA, expired?)",
+                    agent.address);
+}
+
 // gRPC's own failures, which carry no name of ours.
-Error transport_error(const grpc::Status& status, const std::string& address,
-                      bool answered) {
+Error transport_error(const grpc::Status& status, const CalledAgent& agent) {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      if (answered) {
+      if (agent.answered) {
         return make_error(ErrorCode::kConnectionLost,
                           "the connection to the agent at {} was lost ({})",
-                          address, status.error_message());
+                          agent.address, status.error_message());
+      }
+      if (auto error = handshake_error(status.error_message(), agent)) {
+        return *std::move(error);
       }
       return make_error(ErrorCode::kUnreachable,
                         "no agent answers at {}; is `causeway agent` running "
                         "there and the address right? ({})",
-                        address, status.error_message());
+                        agent.address, status.error_message());
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return make_error(ErrorCode::kTimeout,
-                        "the agent at {} did not answer in time", address);
+                        "the agent at {} did not answer in time",
+                        agent.address);
     case grpc::StatusCode::UNIMPLEMENTED:
       return make_error(ErrorCode::kIncompatible,
                         "the agent at {} does not know this call; it is of "
                         "another version",
-                        address);
+                        agent.address);
     case grpc::StatusCode::CANCELLED:
       return make_error(ErrorCode::kConnectionLost,
                         "the agent at {} broke the call off; it was stopped",
-                        address);
+                        agent.address);
     default:
       return make_error(ErrorCode::kPeerBroken, "the agent at {} failed: {}",
-                        address, status.error_message());
+                        agent.address, status.error_message());
   }
 }
 
@@ -85,13 +137,12 @@ grpc::Status to_grpc(const Status& status) {
                       error_code_name(error.code));
 }
 
-Status from_grpc(const grpc::Status& status, const std::string& address,
-                 bool answered) {
+Status from_grpc(const grpc::Status& status, const CalledAgent& agent) {
   if (status.ok()) return {};
   if (const auto code = error_code_from_name(status.error_details())) {
     return Error{*code, status.error_message()};
   }
-  return transport_error(status, address, answered);
+  return transport_error(status, agent);
 }
 
 }  // namespace causeway

@@ -13,10 +13,13 @@ namespace causeway {
 
 grpc::Status to_grpc(const Status& status);
 
-// `address` is the agent that was called; `answered`: it has said something
-// in this call already.
-Status from_grpc(const grpc::Status& status, const std::string& address,
-                 bool answered);
+// The agent that was called, for the sentences.
+struct CalledAgent {
+  std::string address;
+  bool encrypted = false;  // we speak TLS with it
+  bool answered = false;   // it has said something in this call already
+};
+Status from_grpc(const grpc::Status& status, const CalledAgent& agent);
 
 // gRPC writes of what it finds wrong to standard error; we say it ourselves,
 // once. GRPC_VERBOSITY in the environment brings it back.

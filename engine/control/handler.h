@@ -2,6 +2,8 @@
 // (agent_server.h) and the host's agent (tools/agent), so that engine/ need
 // not know how guests and movers are started.
 //
+// Whether the caller may ask for it is for the handler to say.
+//
 // Called from the server's threads, several at once; calls may block. An
 // Error becomes the call's failure, code and sentence, at the caller.
 #pragma once
@@ -10,6 +12,7 @@
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/control/caller.h"
 #include "engine/control/control.pb.h"
 
 namespace causeway {
@@ -19,11 +22,13 @@ class GuestHandler {
   virtual ~GuestHandler() = default;
 
   virtual Result<control::GuestStatus> run_guest(
-      const control::GuestConfig& config) = 0;
-  virtual control::GuestList list_guests() = 0;
-  virtual Result<control::CheckReply> check_guest(const std::string& name) = 0;
-  virtual Status stop_guest(const std::string& name) = 0;
-  virtual Status break_guest(const control::Fault& fault) = 0;
+      const Caller& caller, const control::GuestConfig& config) = 0;
+  virtual Result<control::GuestList> list_guests(const Caller& caller) = 0;
+  virtual Result<control::CheckReply> check_guest(const Caller& caller,
+                                                  const std::string& name) = 0;
+  virtual Status stop_guest(const Caller& caller, const std::string& name) = 0;
+  virtual Status break_guest(const Caller& caller,
+                             const control::Fault& fault) = 0;
 };
 
 // False: the caller is gone.
@@ -35,22 +40,28 @@ class MigrationHandler {
   virtual ~MigrationHandler() = default;
 
   // Returns when the migration has ended; the report is its last event.
-  virtual Status migrate(const control::MigrateRequest& request,
+  virtual Status migrate(const Caller& caller,
+                         const control::MigrateRequest& request,
                          const MigrationEventSink& sink) = 0;
-  virtual Status cancel(const std::string& migration) = 0;
-  virtual Status hold(const std::string& migration, bool held) = 0;
+  virtual Status cancel(const Caller& caller, const std::string& migration) = 0;
+  virtual Status hold(const Caller& caller, const std::string& migration,
+                      bool held) = 0;
 
   virtual Result<control::ReserveReply> reserve(
-      const control::ReserveRequest& request) = 0;
+      const Caller& caller, const control::ReserveRequest& request) = 0;
   virtual Result<control::OutcomeReply> outcome(
-      const std::string& migration) = 0;
-  virtual Status discard(const std::string& migration) = 0;
+      const Caller& caller, const std::string& migration) = 0;
+  virtual Status discard(const Caller& caller,
+                         const std::string& migration) = 0;
 
   virtual Result<control::DecisionReply> decision(
-      const std::string& migration) = 0;
-  virtual Result<control::CommitReply> commit(const std::string& migration) = 0;
-  virtual Result<control::MigrationList> list_migrations() = 0;
-  virtual Status decide(const control::DecideRequest& request) = 0;
+      const Caller& caller, const std::string& migration) = 0;
+  virtual Result<control::CommitReply> commit(const Caller& caller,
+                                              const std::string& migration) = 0;
+  virtual Result<control::MigrationList> list_migrations(
+      const Caller& caller) = 0;
+  virtual Status decide(const Caller& caller,
+                        const control::DecideRequest& request) = 0;
 };
 
 }  // namespace causeway

@@ -21,6 +21,14 @@ inline constexpr int kConnectTimeoutMs = 5000;
 inline constexpr int kKeepaliveTimeMs = 10000;
 inline constexpr int kKeepaliveTimeoutMs = 5000;
 
+// A connection that has not finished its TLS handshake: strangers must not
+// hold it for gRPC's own two minutes.
+inline constexpr int kHandshakeTimeoutMs = 5000;
+
+// How soon a renewed certificate holds for callers. It is the agent's only
+// wake-up while nothing happens (three small files are read), so not often.
+inline constexpr unsigned kCertificateRefreshS = 10;
+
 // Calls that only look.
 inline constexpr int kQueryTimeoutMs = 10000;
 

@@ -55,6 +55,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             options.program_folder,
             options.mover_listen,
             options.memory_limit_bytes,
+            options.tls,
             std::move(store),
             VmmLauncher(options.program_folder, options.vmm_arguments),
             std::move(journal),
@@ -100,7 +101,7 @@ void Agent::cancel_moves() {
   }
   for (const std::string& id : arriving) {
     // Refused for those that have arrived: they stay.
-    (void)discard(id).has_value();
+    (void)discard_here(id).has_value();
   }
 }
 
@@ -284,8 +285,8 @@ Status Agent::hold(const std::string& migration, bool held) {
 }
 
 Result<control::ReserveReply> Agent::reserve(
-    const control::ReserveRequest& request) {
-  CAUSEWAY_ASSIGN(auto arrival, Arrival::reserve(&host_, request));
+    const std::string& peer, const control::ReserveRequest& request) {
+  CAUSEWAY_ASSIGN(auto arrival, Arrival::reserve(&host_, peer, request));
   spdlog::info("guest {} is expected: migration {}", request.config().name(),
                request.migration());
   control::ReserveReply reply;
@@ -319,7 +320,9 @@ void Agent::forget_old_arrivals() {
   }
 }
 
-Result<control::OutcomeReply> Agent::outcome(const std::string& migration) {
+Result<control::OutcomeReply> Agent::outcome(const std::string& peer,
+                                             const std::string& migration) {
+  CAUSEWAY_TRY(check_peer(peer, migration));
   const ArrivalUse use(this, migration);
   if (use.get() == nullptr) {
     return make_error(ErrorCode::kNotFound, "host {} knows no migration {}",
@@ -334,8 +337,26 @@ Result<control::OutcomeReply> Agent::outcome(const std::string& migration) {
   return reply;
 }
 
-// The source says that it stays there.
-Status Agent::discard(const std::string& migration) {
+// Whoever is let in may not touch what others have reserved.
+Status Agent::check_peer(const std::string& peer,
+                         const std::string& migration) const {
+  CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(migration));
+  if (!entry || entry->role != MigrationRole::kTarget ||
+      entry->peer_name == peer) {
+    return {};
+  }
+  return make_error(ErrorCode::kPermission,
+                    "migration {} is \"{}\"'s, not \"{}\"'s", migration,
+                    entry->peer_name, peer);
+}
+
+Status Agent::discard(const std::string& peer, const std::string& migration) {
+  CAUSEWAY_TRY(check_peer(peer, migration));
+  return discard_here(migration);
+}
+
+// The source, or this host, says that it stays there.
+Status Agent::discard_here(const std::string& migration) {
   const ArrivalUse use(this, migration);
   if (use.get() != nullptr) CAUSEWAY_TRY(use.get()->discard());
   if (!host_.undecided.has(migration)) return {};
@@ -395,7 +416,9 @@ bool Agent::never_started(const JournalEntry& entry) const {
          view->record.incoming == entry.migration;
 }
 
-Result<control::CommitReply> Agent::commit(const std::string& migration) {
+Result<control::CommitReply> Agent::commit(const std::string& peer,
+                                           const std::string& migration) {
+  CAUSEWAY_TRY(check_peer(peer, migration));
   control::CommitReply reply;
   if (under_way(migration)) return reply;
   if (Status done = make_it_run(migration); !done) {
@@ -513,7 +536,7 @@ Status Agent::decide(const control::DecideRequest& request) {
         host_.name, migration_role_name(entry->role), id,
         target ? "discard" : "run-here");
   }
-  if (target && under_way(id)) return discard(id);
+  if (target && under_way(id)) return discard_here(id);
   if (!host_.undecided.has(id) && entry->record == MigrationRecord::kPrepared) {
     // Its shell went with the host's power.
     return host_.journal.record(id, MigrationRecord::kPrepared,

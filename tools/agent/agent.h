@@ -2,17 +2,20 @@
 // guests of an earlier agent in the state folder and leaves its own running
 // when it goes.
 //
-// Thread-safe; called from the server's threads. run() is the main thread's.
+// Thread-safe; called, through the Gatekeeper, from the server's threads. run()
+// is the main thread's.
 #pragma once
 
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/tls_files.h"
 #include "engine/control/handler.h"
 #include "tools/agent/arrival.h"
 #include "tools/agent/departure.h"
@@ -27,12 +30,15 @@ struct AgentOptions {
   std::string program_folder;
   uint64_t memory_limit_bytes = 0;
   std::vector<std::string> vmm_arguments;  // for tests
+  std::optional<TlsFiles> tls;             // nothing: in the clear
 };
 
-class Agent : public GuestHandler, public MigrationHandler {
+class Agent {
  public:
   static Result<std::unique_ptr<Agent>> create(const AgentOptions& options);
-  ~Agent() override;
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
 
   const std::string& state_folder() const { return host_.store.folder(); }
 
@@ -51,26 +57,29 @@ class Agent : public GuestHandler, public MigrationHandler {
   void stop_all_guests();
   size_t guests() const { return host_.table.all().size(); }
 
-  Result<control::GuestStatus> run_guest(
-      const control::GuestConfig& config) override;
-  control::GuestList list_guests() override;
-  Result<control::CheckReply> check_guest(const std::string& name) override;
-  Status stop_guest(const std::string& name) override;
-  Status break_guest(const control::Fault& fault) override;
+  Result<control::GuestStatus> run_guest(const control::GuestConfig& config);
+  control::GuestList list_guests();
+  Result<control::CheckReply> check_guest(const std::string& name);
+  Status stop_guest(const std::string& name);
+  Status break_guest(const control::Fault& fault);
 
   Status migrate(const control::MigrateRequest& request,
-                 const MigrationEventSink& sink) override;
-  Status cancel(const std::string& migration) override;
-  Status hold(const std::string& migration, bool held) override;
-  Result<control::ReserveReply> reserve(
-      const control::ReserveRequest& request) override;
-  Result<control::OutcomeReply> outcome(const std::string& migration) override;
-  Status discard(const std::string& migration) override;
-  Result<control::DecisionReply> decision(
-      const std::string& migration) override;
-  Result<control::CommitReply> commit(const std::string& migration) override;
-  Result<control::MigrationList> list_migrations() override;
-  Status decide(const control::DecideRequest& request) override;
+                 const MigrationEventSink& sink);
+  Status cancel(const std::string& migration);
+  Status hold(const std::string& migration, bool held);
+  // `peer`: the name of the source's agent, empty in the clear. What one peer
+  // has reserved no other may ask about, discard or commit.
+  Result<control::ReserveReply> reserve(const std::string& peer,
+                                        const control::ReserveRequest& request);
+  Result<control::OutcomeReply> outcome(const std::string& peer,
+                                        const std::string& migration);
+  Status discard(const std::string& peer, const std::string& migration);
+  // Anyone may ask who knows the migration's id: nothing follows from it here.
+  Result<control::DecisionReply> decision(const std::string& migration);
+  Result<control::CommitReply> commit(const std::string& peer,
+                                      const std::string& migration);
+  Result<control::MigrationList> list_migrations();
+  Status decide(const control::DecideRequest& request);
 
  private:
   // An arrival and how many calls look at it just now.
@@ -79,6 +88,9 @@ class Agent : public GuestHandler, public MigrationHandler {
     int calls = 0;
   };
   class ArrivalUse;
+  Status check_peer(const std::string& peer,
+                    const std::string& migration) const;
+  Status discard_here(const std::string& migration);
 
   Agent(const AgentOptions& options, GuestStore store, Journal journal);
   // By the migration's id or the guest's name; with mutex_ held.

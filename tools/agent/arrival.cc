@@ -30,9 +30,10 @@ Result<control::GuestConfig> arriving_config(
 }  // namespace
 
 Result<std::unique_ptr<Arrival>> Arrival::reserve(
-    Host* host, const control::ReserveRequest& request) {
+    Host* host, const std::string& peer,
+    const control::ReserveRequest& request) {
   std::unique_ptr<Arrival> arrival(new Arrival(host));
-  if (Status ready = arrival->prepare(request); !ready) {
+  if (Status ready = arrival->prepare(peer, request); !ready) {
     // The mover first: it must be gone before the row says so.
     if (arrival->mover_) arrival->mover_->finish(kDiscardPatience);
     conclude_arrival(host, arrival->id_, std::move(arrival->guest_), true,
@@ -43,24 +44,27 @@ Result<std::unique_ptr<Arrival>> Arrival::reserve(
   return arrival;
 }
 
-Status Arrival::prepare(const control::ReserveRequest& request) {
+Status Arrival::prepare(const std::string& peer,
+                        const control::ReserveRequest& request) {
   CAUSEWAY_ASSIGN(const control::GuestConfig config, arriving_config(request));
   id_ = request.migration();
   name_ = config.name();
   CAUSEWAY_ASSIGN(guest_, NewGuest::begin(host_, config, request.migration()));
   // Both programs load while we wait for the shell.
   CAUSEWAY_ASSIGN(mover_, MoverProcess::start(host_->program_folder));
-  CAUSEWAY_TRY(begin_row(request));
+  CAUSEWAY_TRY(begin_row(peer, request));
   CAUSEWAY_TRY(guest_->await_ready());
   CAUSEWAY_TRY(check_features(request.features()));
-  CAUSEWAY_TRY(mover_->give_spec({{"role", "target"},
-                                  {"migration", request.migration()},
-                                  {"guest", name_},
-                                  {"shim_socket", guest_->paths().shim_socket},
-                                  {"journal", host_->store.journal()},
-                                  {"listen", host_->mover_listen},
-                                  {"token", request.token()},
-                                  {"streams", request.streams()}}));
+  nlohmann::json spec = {{"role", "target"},
+                         {"migration", request.migration()},
+                         {"guest", name_},
+                         {"shim_socket", guest_->paths().shim_socket},
+                         {"journal", host_->store.journal()},
+                         {"listen", host_->mover_listen},
+                         {"token", request.token()},
+                         {"streams", request.streams()}};
+  add_tls(&spec, host_->tls, peer);
+  CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }
 
@@ -89,12 +93,14 @@ Status Arrival::await_listening() {
                     "the target's mover did not begin to listen");
 }
 
-Status Arrival::begin_row(const control::ReserveRequest& request) {
+Status Arrival::begin_row(const std::string& peer,
+                          const control::ReserveRequest& request) {
   JournalEntry entry;
   entry.migration = id_;
   entry.role = MigrationRole::kTarget;
   entry.guest = name_;
   entry.peer = request.source_agent();
+  entry.peer_name = peer;
   entry.boot = boot_id();
   entry.mover_pid = mover_->pid();
   entry.mover_start_ticks = mover_->start_ticks();

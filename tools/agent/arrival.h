@@ -30,8 +30,10 @@ class Arrival {
  public:
   // Reserves memory, disk and name, compares CPU features, starts shell and
   // mover. On an Error nothing is left.
+  // `peer`: the name of the source's agent; only its mover may connect.
   static Result<std::unique_ptr<Arrival>> reserve(
-      Host* host, const control::ReserveRequest& request);
+      Host* host, const std::string& peer,
+      const control::ReserveRequest& request);
   // Discards what has not arrived.
   ~Arrival();
 
@@ -53,11 +55,13 @@ class Arrival {
 
  private:
   explicit Arrival(Host* host) : host_(host) {}
-  Status prepare(const control::ReserveRequest& request);
+  Status prepare(const std::string& peer,
+                 const control::ReserveRequest& request);
   Status check_features(const std::string& features);
   Status await_listening();
   void listen_to_mover();
-  Status begin_row(const control::ReserveRequest& request);
+  Status begin_row(const std::string& peer,
+                   const control::ReserveRequest& request);
   Result<std::string> follow_mover();
   bool called_off() const;
   void end(Result<std::string> result);

@@ -101,7 +101,8 @@ Result<std::unique_ptr<Departure>> Departure::begin(
       new Departure(host, request, std::move(claim)));
   CAUSEWAY_ASSIGN(departure->id_, random_hex(8));
   CAUSEWAY_ASSIGN(departure->token_, random_hex(16));
-  CAUSEWAY_ASSIGN(departure->target_, AgentClient::create(request.to()));
+  CAUSEWAY_ASSIGN(departure->target_,
+                  AgentClient::create(request.to(), host->tls));
   return departure;
 }
 
@@ -190,7 +191,8 @@ Status Departure::reserve() {
   const auto reserved = target_->reserve(request);
   reserved_ = reserved || reserved.error().code != ErrorCode::kUnreachable;
   if (!reserved) return reserved.error();
-  const control::ReserveReply& reply = *reserved;
+  const control::ReserveReply& reply = reserved->reply;
+  target_name_ = reserved->agent_name;
   auto peer = reachable(reply.mover_address(), request_.to());
   if (peer) {
     peer_ = *peer;
@@ -240,21 +242,22 @@ Result<control::ReserveRequest> Departure::reservation() const {
 }
 
 Status Departure::give_spec() {
-  return mover_->give_spec(
-      {{"role", "source"},
-       {"migration", id_},
-       {"guest", name_},
-       {"shim_socket", host_->store.paths(name_).shim_socket},
-       {"journal", host_->store.journal()},
-       {"peer", peer_},
-       {"token", token_},
-       {"streams", request_.streams()},
-       {"bandwidth_bytes_s", request_.bandwidth_bytes_s()},
-       {"mode", request_.mode()},
-       {"max_blackout_us", request_.max_blackout_us()},
-       {"proof", request_.proof()},
-       {"time_limit_us", request_.time_limit_us()},
-       {"dry_run", request_.dry_run() ? 1u : 0u}});
+  nlohmann::json spec = {{"role", "source"},
+                         {"migration", id_},
+                         {"guest", name_},
+                         {"shim_socket", host_->store.paths(name_).shim_socket},
+                         {"journal", host_->store.journal()},
+                         {"peer", peer_},
+                         {"token", token_},
+                         {"streams", request_.streams()},
+                         {"bandwidth_bytes_s", request_.bandwidth_bytes_s()},
+                         {"mode", request_.mode()},
+                         {"max_blackout_us", request_.max_blackout_us()},
+                         {"proof", request_.proof()},
+                         {"time_limit_us", request_.time_limit_us()},
+                         {"dry_run", request_.dry_run() ? 1u : 0u}};
+  add_tls(&spec, host_->tls, target_name_);
+  return mover_->give_spec(spec);
 }
 
 nlohmann::json Departure::follow_mover(const MigrationEventSink& sink) {

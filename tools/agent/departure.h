@@ -73,7 +73,8 @@ class Departure {
   std::string name_;
   std::string id_;
   std::string token_;
-  std::string peer_;  // of the target's mover
+  std::string peer_;         // of the target's mover
+  std::string target_name_;  // of the target's agent, by its certificate
   std::unique_ptr<AgentClient> target_;
   bool reserved_ = false;  // the target may hold something for it
   std::atomic<bool> can_be_held_{false};

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "engine/base/tls_files.h"
 #include "engine/control/journal.h"
 #include "tools/agent/guest_store.h"
 #include "tools/agent/guest_table.h"
@@ -20,6 +22,7 @@ struct Host {
   std::string program_folder;
   std::string mover_listen;     // "ADDRESS:0", where movers wait for the peer
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
+  std::optional<TlsFiles> tls;  // of this host; nothing: in the clear
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;

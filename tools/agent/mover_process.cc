@@ -105,6 +105,15 @@ void MoverProcess::finish(std::chrono::milliseconds timeout) {
   process_.wait();
 }
 
+void add_tls(nlohmann::json* spec, const std::optional<TlsFiles>& tls,
+             const std::string& peer) {
+  if (!tls) return;
+  (*spec)["tls"] = {{"ca", tls->ca},
+                    {"certificate", tls->certificate},
+                    {"key", tls->key},
+                    {"peer", peer}};
+}
+
 MoverFailure failure_of(const nlohmann::json& body) {
   MoverFailure failure;
   failure.error.code = error_code_from_name(text_member(body, "code"))

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/base/tls_files.h"
 #include "tools/process/child_process.h"
 #include "tools/process/line_reader.h"
 
@@ -68,6 +70,11 @@ class MoverProcess {
   UniqueFd wake_;
   LineReader reader_;
 };
+
+// The spec's member "tls": this host's files, and whose certificate the other
+// mover must show. In the clear there is none.
+void add_tls(nlohmann::json* spec, const std::optional<TlsFiles>& tls,
+             const std::string& peer);
 
 // {"event":"failed"} as an Error; `guest_at` is where the guest is now:
 // "source", "target" or "frozen".

@@ -40,7 +40,9 @@ class UndecidedArrival final : public UndecidedMove {
       CAUSEWAY_TRY(start());
       return true;
     }
-    CAUSEWAY_ASSIGN(const auto source, AgentClient::create(entry_.peer));
+    CAUSEWAY_ASSIGN(
+        const auto source,
+        AgentClient::create(entry_.peer, host_->tls, entry_.peer_name));
     CAUSEWAY_ASSIGN(const auto reply, source->decision(entry_.migration));
     switch (reply.decision()) {
       case control::DecisionReply::COMMIT:

@@ -53,7 +53,9 @@ class UndecidedDeparture final : public UndecidedMove {
                         "stands still is not known",
                         entry_.guest, host_->name);
     }
-    CAUSEWAY_ASSIGN(const auto target, AgentClient::create(entry_.peer));
+    CAUSEWAY_ASSIGN(
+        const auto target,
+        AgentClient::create(entry_.peer, host_->tls, entry_.peer_name));
     CAUSEWAY_ASSIGN(const auto reply, target->commit(entry_.migration));
     switch (reply.answer()) {
       case control::CommitReply::RUNS:

@@ -1,4 +1,5 @@
 // causeway agent: the service of one host.
+#include <fmt/format.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -10,10 +11,14 @@
 
 #include "engine/control/agent_address.h"
 #include "engine/control/agent_server.h"
+#include "engine/path/tcp/certificate.h"
+#include "engine/path/tcp/tls_context.h"
 #include "tools/agent/agent.h"
+#include "tools/agent/gatekeeper.h"
 #include "tools/agent/metrics_server.h"
 #include "tools/causeway/command.h"
 #include "tools/causeway/option_values.h"
+#include "tools/causeway/tls_arguments.h"
 #include "tools/process/child_process.h"
 #include "tools/process/signal_watch.h"
 
@@ -25,6 +30,9 @@ struct AgentArguments {
   std::string listen = "127.0.0.1:7433";
   std::string metrics;  // where Prometheus asks; empty: nowhere
   bool ephemeral = false;
+  TlsArguments tls;
+  std::vector<std::string> operators;
+  std::vector<std::string> peers;
 };
 
 void start_log(const std::string& name) {
@@ -53,12 +61,40 @@ void announce(const AgentServer& server) {
   spdlog::info("{}", line);
 }
 
+// Who may call. Says it, so that the log explains a refusal.
+Result<AccessRules> access_rules(const AgentArguments& arguments) {
+  AccessRules rules;
+  rules.host = arguments.agent.name;
+  rules.in_clear = !arguments.agent.tls;
+  if (rules.in_clear) {
+    spdlog::warn(
+        "--clear: nothing is encrypted, and whoever reaches this agent "
+        "commands it");
+    return rules;
+  }
+  CAUSEWAY_ASSIGN(const std::string own,
+                  read_certificate_name(arguments.agent.tls->certificate));
+  rules.operators = {arguments.operators.begin(), arguments.operators.end()};
+  rules.operators.insert(own);
+  rules.peers = {arguments.peers.begin(), arguments.peers.end()};
+  spdlog::info("is {} by its certificate; operators: {}; guests come from: {}",
+               own, fmt::join(rules.operators, " "),
+               rules.peers.empty()
+                   ? "nobody (--allow NAME)"
+                   : fmt::to_string(fmt::join(rules.peers, " ")));
+  return rules;
+}
+
 Status serve(const AgentArguments& arguments, Agent* agent, int signal_fd) {
   std::vector<std::string> addresses = {arguments.listen};
   const std::string local = "unix:" + agent->state_folder() + "/agent.sock";
   if (parse_agent_address(local)) addresses.push_back(local);
-  CAUSEWAY_ASSIGN(const auto server,
-                  AgentServer::listen(addresses, agent, agent));
+  AgentServerOptions options;
+  options.tls = arguments.agent.tls;
+  CAUSEWAY_ASSIGN(AccessRules rules, access_rules(arguments));
+  Gatekeeper gatekeeper(agent, std::move(rules));
+  CAUSEWAY_ASSIGN(const auto server, AgentServer::listen(addresses, &gatekeeper,
+                                                         &gatekeeper, options));
   agent->set_address(server->addresses().front());
   announce(*server);
   std::unique_ptr<MetricsServer> metrics;
@@ -82,6 +118,11 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   start_log(arguments.agent.name);
   arguments.agent.program_folder = program_folder();
   CAUSEWAY_TRY(set_mover_address(&arguments));
+  CAUSEWAY_ASSIGN(arguments.agent.tls, arguments.tls.files());
+  // Said now, not by the first migration.
+  if (arguments.agent.tls) {
+    CAUSEWAY_TRY(TlsContext::load({*arguments.agent.tls, ""}));
+  }
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
   const std::string state = agent->state_folder();
   Status status = serve(arguments, agent.get(), signal_fd);
@@ -119,6 +160,17 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "Folder of its guests and of its local socket, agent.sock")
       ->type_name("DIR")
       ->required();
+  arguments->tls.add_options(command);
+  command
+      ->add_option("--allow", arguments->peers,
+                   "A host whose guests may come here, by its certificate's "
+                   "name (repeatable; default: none)")
+      ->type_name("NAME");
+  command
+      ->add_option("--operator", arguments->operators,
+                   "Who may command this agent besides its own certificate "
+                   "and its local socket (repeatable)")
+      ->type_name("NAME");
   add_bytes_option(command, "--memory-limit",
                    &arguments->agent.memory_limit_bytes,
                    "Memory that guests may have here in all (0: no limit)");
@@ -133,7 +185,7 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
       ->group("");
   command->footer(
       "SIGTERM or Ctrl-C ends it; guests run on and are found again.\n"
-      "Anyone who reaches ADDR:PORT can command it: trusted networks only.");
+      "With --clear anyone who reaches ADDR:PORT can command it.");
   command->callback([arguments, context] {
     context->run = [arguments, context] {
       return run_agent(*arguments, context->signal_fd);

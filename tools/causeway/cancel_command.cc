@@ -3,6 +3,7 @@
 
 #include "engine/control/agent_client.h"
 #include "tools/causeway/command.h"
+#include "tools/causeway/tls_arguments.h"
 #include "tools/process/signal_watch.h"
 
 namespace causeway {
@@ -11,6 +12,7 @@ namespace {
 struct Steering {
   std::string migration;
   std::string agent = "127.0.0.1:7433";
+  TlsArguments tls;
 };
 
 Status cancel(const Steering& steering, AgentClient* client) {
@@ -46,10 +48,14 @@ void add(CLI::App* app, const char* name, const char* help,
                    "The agent of the host that the guest leaves")
       ->type_name("ADDR:PORT|unix:PATH")
       ->capture_default_str();
+  steering->tls.add_options(command);
   command->callback([steering, context, run] {
     context->run = [steering, run]() -> Status {
       unblock_signals();  // nothing to tidy up
-      CAUSEWAY_ASSIGN(const auto client, AgentClient::create(steering->agent));
+      CAUSEWAY_ASSIGN(const auto files,
+                      steering->tls.files_for(steering->agent));
+      CAUSEWAY_ASSIGN(const auto client,
+                      AgentClient::create(steering->agent, files));
       return run(*steering, client.get());
     };
   });

@@ -21,6 +21,7 @@ void add_demo_command(CLI::App* app, CommandContext* context);
 void add_guest_command(CLI::App* app, CommandContext* context);
 void add_migrate_command(CLI::App* app, CommandContext* context);
 void add_cancel_commands(CLI::App* app, CommandContext* context);
+void add_pki_command(CLI::App* app, CommandContext* context);
 // Both in status_command.cc.
 void add_status_command(CLI::App* app, CommandContext* context);
 void add_decide_command(CLI::App* app, CommandContext* context);

@@ -37,6 +37,7 @@ struct DemoArguments {
   GuestArguments guest{512ull << 20, "512M", "mixed:50M"};
   MigrateArguments migration;
   JsonOutput json;
+  bool clear = false;
 };
 
 class Demo {
@@ -119,10 +120,11 @@ Status Demo::start_hosts() {
   std::string note;
   network_ = DemoNetwork::create(&note);
   view_.say(note);
-  CAUSEWAY_ASSIGN(source_, DemoHost::start(&network_, 0, "a"));
-  CAUSEWAY_ASSIGN(target_, DemoHost::start(&network_, 1, "b"));
-  view_.say(fmt::format("agents: a at {}, b at {}", source_->address(),
-                        target_->address()));
+  CAUSEWAY_ASSIGN(source_, DemoHost::start(&network_, 0, arguments_.clear));
+  CAUSEWAY_ASSIGN(target_, DemoHost::start(&network_, 1, arguments_.clear));
+  view_.say(fmt::format(
+      "agents: a at {}, b at {}, {}", source_->address(), target_->address(),
+      arguments_.clear ? "in the clear" : "TLS 1.3 with a CA of the demo's"));
   return stop_if_interrupted();
 }
 
@@ -247,6 +249,7 @@ void add_demo_command(CLI::App* app, CommandContext* context) {
   arguments->guest.add_options(demo);
   arguments->migration.add_options(demo);
   arguments->json.add_option(demo);
+  demo->add_flag("--clear", arguments->clear, "Without encryption");
   demo->callback([arguments, context] {
     context->run = [arguments, context] {
       return Demo(*arguments).run(context->signal_fd);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tools/pki/authority.h"
 #include "tools/process/line_reader.h"
 
 namespace causeway {
@@ -42,6 +43,14 @@ pid_t demo_pid(const std::string& folder_name) {
   return error == std::errc() && rest != end && *rest == '-' ? pid : 0;
 }
 
+std::string folder_of(int index) {
+  return fmt::format("{}/{}{}-{}", base_folder(), kPrefix, getpid(),
+                     DemoHost::name_of(index));
+}
+
+// Goes with the folder of the first host.
+std::string authority_folder() { return folder_of(0) + "/pki"; }
+
 }  // namespace
 
 int remove_leftovers_of_demos() {
@@ -61,21 +70,24 @@ int remove_leftovers_of_demos() {
 }
 
 Result<std::unique_ptr<DemoHost>> DemoHost::start(DemoNetwork* network,
-                                                  int index,
-                                                  const std::string& name) {
-  const std::string folder =
-      fmt::format("{}/{}{}-{}", base_folder(), kPrefix, getpid(), name);
+                                                  int index, bool in_clear) {
+  const std::string folder = folder_of(index);
   if (mkdir(folder.c_str(), 0700) != 0) {
     return errno_error(errno, "making the folder " + folder);
   }
-  std::unique_ptr<DemoHost> host(new DemoHost(name, folder));
-  CAUSEWAY_TRY(host->spawn(network, index));
+  std::unique_ptr<DemoHost> host(new DemoHost(name_of(index), folder));
+  if (!in_clear) {
+    if (index == 0) CAUSEWAY_TRY(make_authority(authority_folder()));
+    CAUSEWAY_TRY(make_host(authority_folder(),
+                           {name_of(index), {network->address(index)}}));
+  }
+  CAUSEWAY_TRY(host->spawn(network, index, in_clear));
   CAUSEWAY_ASSIGN(host->client_,
-                  AgentClient::create("unix:" + folder + "/agent.sock"));
+                  AgentClient::create("unix:" + folder + "/agent.sock", {}));
   return host;
 }
 
-Status DemoHost::spawn(DemoNetwork* network, int index) {
+Status DemoHost::spawn(DemoNetwork* network, int index, bool in_clear) {
   CAUSEWAY_ASSIGN(Pipe to_agent, make_pipe());
   CAUSEWAY_ASSIGN(Pipe from_agent, make_pipe());
   const std::string log_path = folder_ + "/agent.log";
@@ -92,6 +104,13 @@ Status DemoHost::spawn(DemoNetwork* network, int index) {
                   "--state",
                   folder_,
                   "--ephemeral"};
+  if (in_clear) {
+    options.argv.emplace_back("--clear");
+  } else {
+    options.argv.insert(options.argv.end(),
+                        {"--tls", authority_folder() + "/" + name_, "--allow",
+                         name_of(1 - index)});
+  }
   // Ctrl-C is for the demo, which then ends its agents in order.
   options.own_session = true;
   options.stdin_fd = to_agent.read.get();

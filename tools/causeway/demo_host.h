@@ -16,10 +16,11 @@ namespace causeway {
 
 class DemoHost {
  public:
-  // Starts the agent on host `index` of the network.
+  // Starts the agent on host `index` of the network. Unless it is to speak in
+  // the clear, host 0 makes the demo's CA in its folder, for all of them.
   static Result<std::unique_ptr<DemoHost>> start(DemoNetwork* network,
-                                                 int index,
-                                                 const std::string& name);
+                                                 int index, bool in_clear);
+  static const char* name_of(int index) { return index == 0 ? "a" : "b"; }
   // Ends the agent and waits until nothing is left.
   ~DemoHost();
 
@@ -38,7 +39,7 @@ class DemoHost {
  private:
   DemoHost(std::string name, std::string folder)
       : name_(std::move(name)), folder_(std::move(folder)) {}
-  Status spawn(DemoNetwork* network, int index);
+  Status spawn(DemoNetwork* network, int index, bool in_clear);
   Status await_listening(int fd);
 
   std::string name_;

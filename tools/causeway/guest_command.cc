@@ -7,6 +7,7 @@
 #include "tools/causeway/command.h"
 #include "tools/causeway/guest_arguments.h"
 #include "tools/causeway/json_output.h"
+#include "tools/causeway/tls_arguments.h"
 #include "tools/process/signal_watch.h"
 
 namespace causeway {
@@ -16,6 +17,7 @@ namespace {
 struct GuestCommand {
   std::string agent = "127.0.0.1:7433";
   std::string name;
+  TlsArguments tls;
   JsonOutput json;
   GuestArguments guest{512ull << 20, "", "idle"};
   std::string region = "ram0";
@@ -24,7 +26,8 @@ struct GuestCommand {
   bool untracked = false;
 
   Result<std::unique_ptr<AgentClient>> client() const {
-    return AgentClient::create(agent);
+    CAUSEWAY_ASSIGN(const auto files, tls.files_for(agent));
+    return AgentClient::create(agent, files);
   }
 };
 using CommandPointer = std::shared_ptr<GuestCommand>;  // CLI11 copies callbacks
@@ -122,6 +125,7 @@ CLI::App* add(CLI::App* family, const char* name, const char* help,
   app->add_option("--agent", command->agent, "The agent of the guest's host")
       ->type_name("ADDR:PORT|unix:PATH")
       ->capture_default_str();
+  command->tls.add_options(app);
   app->callback([command, context, run] {
     context->run = [command, run] {
       unblock_signals();  // nothing to tidy up

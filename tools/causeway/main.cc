@@ -68,6 +68,7 @@ int run(int argc, char** argv) {
   add_cancel_commands(&app, &context);
   add_status_command(&app, &context);
   add_decide_command(&app, &context);
+  add_pki_command(&app, &context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 #include "tools/causeway/json_output.h"
 #include "tools/causeway/migration_run.h"
 #include "tools/causeway/report_text.h"
+#include "tools/causeway/tls_arguments.h"
 #include "tools/process/signal_watch.h"
 
 namespace causeway {
@@ -15,11 +16,13 @@ struct MigrateCommand {
   std::string from;
   std::string to;
   MigrateArguments migration;
+  TlsArguments tls;
   JsonOutput json;
 };
 
 Status migrate(const MigrateCommand& command, int signal_fd) {
-  CAUSEWAY_ASSIGN(const auto source, AgentClient::create(command.from));
+  CAUSEWAY_ASSIGN(const auto files, command.tls.files_for(command.from));
+  CAUSEWAY_ASSIGN(const auto source, AgentClient::create(command.from, files));
   MigrationView view(command.json.takes_stdout());
   MigrationRun run(source.get(), &view);
   Result<nlohmann::json> report = nlohmann::json();
@@ -55,6 +58,7 @@ void add_migrate_command(CLI::App* app, CommandContext* context) {
       ->required();
   command->migration.add_options(migrate_app);
   command->migration.add_run_options(migrate_app);
+  command->tls.add_options(migrate_app);
   command->json.add_option(migrate_app);
   migrate_app->footer(
       "Ctrl-C cancels: the guest stays where it is. Once it has moved, its "

@@ -6,6 +6,7 @@
 #include "engine/control/agent_client.h"
 #include "tools/causeway/command.h"
 #include "tools/causeway/json_output.h"
+#include "tools/causeway/tls_arguments.h"
 #include "tools/process/signal_watch.h"
 
 namespace causeway {
@@ -14,6 +15,7 @@ namespace {
 struct StatusCommand {
   std::string agent = "127.0.0.1:7433";
   bool all = false;
+  TlsArguments tls;
   JsonOutput json;
 };
 
@@ -46,7 +48,8 @@ void print(const control::MigrationStatus& migration) {
 }
 
 Status show(const StatusCommand& command) {
-  CAUSEWAY_ASSIGN(const auto client, AgentClient::create(command.agent));
+  CAUSEWAY_ASSIGN(const auto files, command.tls.files_for(command.agent));
+  CAUSEWAY_ASSIGN(const auto client, AgentClient::create(command.agent, files));
   CAUSEWAY_ASSIGN(const auto list, client->list_migrations());
   nlohmann::json json = {{"agent", list.agent()},
                          {"migrations", nlohmann::json::array()}};
@@ -75,6 +78,7 @@ struct DecideCommand {
   std::string verdict;
   std::string agent = "127.0.0.1:7433";
   bool target_is_gone = false;
+  TlsArguments tls;
 };
 
 Status decide(const DecideCommand& command) {
@@ -92,7 +96,8 @@ Status decide(const DecideCommand& command) {
         "will never come back, add --target-is-gone",
         command.migration);
   }
-  CAUSEWAY_ASSIGN(const auto client, AgentClient::create(command.agent));
+  CAUSEWAY_ASSIGN(const auto files, command.tls.files_for(command.agent));
+  CAUSEWAY_ASSIGN(const auto client, AgentClient::create(command.agent, files));
   CAUSEWAY_TRY(client->decide(request));
   fmt::print("migration {} is decided: {}\n", command.migration,
              command.verdict);
@@ -112,6 +117,7 @@ void add_status_command(CLI::App* app, CommandContext* context) {
   CLI::App* status = app->add_subcommand(
       "status", "The migrations that a host knows of, and what is undecided");
   add_agent_option(status, &command->agent);
+  command->tls.add_options(status);
   status->add_flag("--all", command->all, "Also those that have ended");
   command->json.add_option(status);
   status->callback([command, context] {
@@ -135,6 +141,7 @@ void add_decide_command(CLI::App* app, CommandContext* context) {
       ->check(CLI::IsMember({"discard", "run-here"}))
       ->required();
   add_agent_option(decide_app, &command->agent);
+  command->tls.add_options(decide_app);
   decide_app->add_flag("--target-is-gone", command->target_is_gone,
                        "For run-here: you have seen that the guest does not "
                        "run at the target, and that it never will");

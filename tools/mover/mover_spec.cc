@@ -49,6 +49,21 @@ Result<PathToken> token(const json& spec) {
   return token;
 }
 
+// An object, or nothing; what is half there is refused, lest a mover speak in
+// the clear by mistake.
+Result<std::optional<TlsOptions>> tls(const json& spec) {
+  const auto found = spec.find("tls");
+  if (found == spec.end()) return std::optional<TlsOptions>();
+  if (!found->is_object()) return bad("tls", "an object");
+  TlsOptions options;
+  CAUSEWAY_ASSIGN(options.files.ca, text(*found, "ca"));
+  CAUSEWAY_ASSIGN(options.files.certificate, text(*found, "certificate"));
+  CAUSEWAY_ASSIGN(options.files.key, text(*found, "key"));
+  CAUSEWAY_ASSIGN(options.peer_name, text(*found, "peer"));
+  if (options.peer_name.empty()) return bad("peer", "a host's name");
+  return std::optional<TlsOptions>(std::move(options));
+}
+
 Status parse_source(const json& members, MoverSpec& spec) {
   CAUSEWAY_ASSIGN(spec.peer, text(members, "peer"));
   CAUSEWAY_ASSIGN(spec.bandwidth_bytes_s,
@@ -96,6 +111,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   CAUSEWAY_ASSIGN(const uint64_t streams,
                   number(members, "streams", 1, kStreamsMax));
   spec.streams = static_cast<uint16_t>(streams);
+  CAUSEWAY_ASSIGN(spec.tls, tls(members));
   if (role == "source") {
     CAUSEWAY_TRY(parse_source(members, spec));
   } else if (role == "target") {

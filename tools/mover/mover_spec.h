@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/result.h"
 #include "engine/migration/messages.h"
 #include "engine/migration/report.h"
 #include "engine/path/tcp/hello.h"
+#include "engine/path/tcp/tls_context.h"
 
 namespace causeway {
 
@@ -22,6 +24,7 @@ struct MoverSpec {
   std::string journal;  // the agent's
   PathToken token{};
   uint16_t streams = 1;
+  std::optional<TlsOptions> tls;  // nothing: in the clear
 
   // Source.
   std::string peer;

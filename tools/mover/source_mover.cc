@@ -69,6 +69,7 @@ class SourceMover {
   int run(CommandReader& commands);
 
  private:
+  bool kernel_may_encrypt() const;
   Status open_senders();
 
   const MoverSpec& spec_;
@@ -97,6 +98,8 @@ Status SourceMover::open() {
   image_ = std::make_unique<GuestImage>(std::move(stores), key);
   TcpConnectOptions options;
   options.streams = spec_.streams;
+  options.tls = spec_.tls;
+  if (options.tls) options.tls->kernel = kernel_may_encrypt();
   CAUSEWAY_ASSIGN(path_,
                   TcpConnector::connect(spec_.peer, spec_.token, options));
   CAUSEWAY_ASSIGN(control_, path_->open_control());
@@ -114,6 +117,17 @@ Status SourceMover::open() {
                                              *image_, *path_, *control_,
                                              *journal_, senders_, wake_);
   return {};
+}
+
+// A round sends each block once, and few guests need more than these rounds;
+// all of it may go over one stream.
+bool SourceMover::kernel_may_encrypt() const {
+  constexpr uint64_t kRounds = 8;
+  uint64_t bytes = 0;
+  for (RegionId id = 0; id < image_->regions(); ++id) {
+    bytes += image_->info(id).bytes;
+  }
+  return bytes <= kTlsKernelBytesMax / kRounds;
 }
 
 Status SourceMover::open_senders() {
@@ -145,7 +159,9 @@ int SourceMover::run(CommandReader& commands) {
     write_event(failed_event(failure->error, failure->guest_at));
     return 1;
   }
-  write_event(done_event(report_json(session_->report(), process_use())));
+  auto report = report_json(session_->report(), process_use());
+  report["encryption"] = spec_.tls ? "tls-1.3" : "none";
+  write_event(done_event(std::move(report)));
   return 0;
 }
 

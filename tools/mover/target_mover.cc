@@ -90,8 +90,8 @@ Status TargetMover::open() {
   CAUSEWAY_ASSIGN(
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Placement::kScratchBytes));
-  CAUSEWAY_ASSIGN(path_,
-                  listener.accept(spec_.token, spec_.streams, kSourceComesMax));
+  CAUSEWAY_ASSIGN(path_, listener.accept(spec_.token, spec_.streams,
+                                         kSourceComesMax, spec_.tls));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
   CAUSEWAY_TRY(open_receivers(*path_));
   session_ = std::make_unique<TargetSession>(

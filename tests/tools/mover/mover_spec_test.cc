@@ -1,0 +1,67 @@
+// The spec's member "tls": whole, or not there at all.
+#include "tools/mover/mover_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace causeway {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class MoverSpecTlsTest : public testing::Test {
+ protected:
+  json spec_ = {{"role", "target"},
+                {"migration", "0123456789abcdef"},
+                {"guest", "g"},
+                {"shim_socket", "/s"},
+                {"journal", "/j"},
+                {"listen", "127.0.0.1:0"},
+                {"token", std::string(32, '0')},
+                {"streams", 2}};
+  json tls_ = {{"ca", "/ca.crt"},
+               {"certificate", "/host.crt"},
+               {"key", "/host.key"},
+               {"peer", "a"}};
+};
+
+TEST_F(MoverSpecTlsTest, WithoutItStreamsAreInTheClear) {
+  const auto spec = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_FALSE(spec->tls);
+}
+
+TEST_F(MoverSpecTlsTest, SaysWhoTheOtherEndIs) {
+  spec_["tls"] = tls_;
+  const auto spec = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(spec) << spec.error().message;
+  ASSERT_TRUE(spec->tls);
+  EXPECT_EQ(spec->tls->files.ca, "/ca.crt");
+  EXPECT_EQ(spec->tls->files.certificate, "/host.crt");
+  EXPECT_EQ(spec->tls->files.key, "/host.key");
+  EXPECT_EQ(spec->tls->peer_name, "a");
+}
+
+TEST_F(MoverSpecTlsTest, HalfOfItIsRefused) {
+  for (const char* member : {"ca", "certificate", "key", "peer"}) {
+    json half = tls_;
+    half.erase(member);
+    spec_["tls"] = half;
+    const auto spec = parse_mover_spec(spec_.dump());
+    ASSERT_FALSE(spec) << member;
+    EXPECT_THAT(spec.error().message, HasSubstr(member));
+  }
+  for (const json& other : {json(true), json(nullptr), json("tls")}) {
+    spec_["tls"] = other;
+    EXPECT_FALSE(parse_mover_spec(spec_.dump())) << other;
+  }
+  tls_["peer"] = "";
+  spec_["tls"] = tls_;
+  EXPECT_FALSE(parse_mover_spec(spec_.dump())) << "any certificate would do";
+}
+
+}  // namespace
+}  // namespace causeway
