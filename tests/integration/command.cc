@@ -13,6 +13,8 @@
 #include <sstream>
 #include <thread>
 
+#include "tools/pki/authority.h"
+
 namespace causeway::integration {
 namespace {
 
@@ -83,11 +85,22 @@ TestFolder::TestFolder() {
   char path[] = "/tmp/causeway-it-XXXXXX";
   CAUSEWAY_ASSERT(mkdtemp(path) != nullptr);
   path_ = path;
+  CAUSEWAY_ASSERT(make_authority(authority()));
+  ::setenv("CAUSEWAY_TLS", certificates("operator").c_str(), 1);
 }
 
 TestFolder::~TestFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  ::unsetenv("CAUSEWAY_TLS");
+}
+
+std::string TestFolder::certificates(const std::string& name) const {
+  const std::string folder = authority() + "/" + name;
+  if (!fs::exists(folder)) {
+    CAUSEWAY_ASSERT(make_host(authority(), {name}));
+  }
+  return folder;
 }
 
 std::string CommandResult::text() const {

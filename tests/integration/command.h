@@ -17,11 +17,15 @@ inline constexpr std::chrono::milliseconds kCommandTimeout{60000};
 // Folder of the binaries: CAUSEWAY_BIN, which ctest sets.
 std::string binary_folder();
 
-// A folder under /tmp, removed with this object.
+// A folder under /tmp, removed with this object, with a CA of its own. As long
+// as it lives the commands that the test runs are those of "operator".
 class TestFolder {
  public:
   TestFolder();
   ~TestFolder();
+  // The certificates of `name`, made if there are none: for --tls.
+  std::string certificates(const std::string& name) const;
+  std::string authority() const { return file("pki"); }
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
 

@@ -44,6 +44,16 @@ TEST_F(DemoTest, AllOfItHolds) {
       nlohmann::json::parse(read_file(json_path()), nullptr, false);
   EXPECT_TRUE(report.value("verified", false)) << report.dump(2);
   EXPECT_TRUE(report.at("check").value("ok", false)) << report.dump(2);
+  EXPECT_EQ(report.value("encryption", ""), "tls-1.3");
+  EXPECT_TRUE(nothing_left());
+}
+
+TEST_F(DemoTest, InTheClearToo) {
+  const CommandResult result = causeway(folder_, arguments({"--clear"}));
+  EXPECT_EQ(result.exit_code, 0) << result.text();
+  const auto report =
+      nlohmann::json::parse(read_file(json_path()), nullptr, false);
+  EXPECT_EQ(report.value("encryption", ""), "none");
   EXPECT_TRUE(nothing_left());
 }
 

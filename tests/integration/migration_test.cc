@@ -46,6 +46,7 @@ class MigrationTest : public ::testing::Test {
     EXPECT_EQ(checked.exit_code, 0) << checked.text();
     EXPECT_EQ(report.value("guest", ""), "g");
     EXPECT_EQ(report.value("path", ""), "tcp");
+    EXPECT_EQ(report.value("encryption", ""), "tls-1.3");
     EXPECT_TRUE(report.value("verified", false)) << report.dump(2);
     EXPECT_EQ(report.value("guest_steps_lost", -1), 0) << report.dump(2);
     double sum_ms = 0;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -18,6 +19,14 @@ TestAgent::TestAgent(const TestFolder& folder, const std::string& name,
       options_(std::move(options)),
       log_path_(folder.file(name + ".log")) {
   if (options_.state_folder.empty()) options_.state_folder = folder.file(name);
+  if (!options_.clear) {
+    // Of whoever runs it: a wrapper may make it someone else.
+    const std::string key = folder_.certificates(name_) + "/host.key";
+    struct stat owner = {};
+    if (::stat(options_.state_folder.c_str(), &owner) == 0) {
+      CAUSEWAY_ASSERT(::chown(key.c_str(), owner.st_uid, owner.st_gid) == 0);
+    }
+  }
   start();
 }
 
@@ -41,6 +50,15 @@ void TestAgent::start() {
                     {binary_folder() + "/causeway", "agent", "--name", name_,
                      "--listen", address_.empty() ? "127.0.0.1:0" : address_,
                      "--state", options_.state_folder});
+  if (options_.clear) {
+    spawn.argv.emplace_back("--clear");
+  } else {
+    spawn.argv.insert(spawn.argv.end(), {"--tls", folder_.certificates(name_),
+                                         "--operator", "operator"});
+    for (const std::string& name : options_.allow) {
+      spawn.argv.insert(spawn.argv.end(), {"--allow", name});
+    }
+  }
   spawn.argv.insert(spawn.argv.end(), options_.arguments.begin(),
                     options_.arguments.end());
   spawn.stdout_fd = out.write.get();
@@ -70,18 +88,23 @@ void TestAgent::stop(int signal) {
 CommandResult TestAgent::run_guest(
     const std::string& name, const std::vector<std::string>& arguments) const {
   std::vector<std::string> all = {"guest", "run", name, "--agent", address_};
+  if (options_.clear) all.emplace_back("--clear");
   all.insert(all.end(), arguments.begin(), arguments.end());
   return causeway(folder_, all);
 }
 
 CommandResult TestAgent::guest(const std::string& command,
                                const std::string& name) const {
-  return causeway(folder_, {"guest", command, name, "--agent", address_});
+  std::vector<std::string> all = {"guest", command, name, "--agent", address_};
+  if (options_.clear) all.emplace_back("--clear");
+  return causeway(folder_, all);
 }
 
 nlohmann::json TestAgent::list() const {
-  const CommandResult result =
-      causeway(folder_, {"guest", "list", "--agent", address_, "--json", "-"});
+  std::vector<std::string> all = {"guest",  "list",   "--agent",
+                                  address_, "--json", "-"};
+  if (options_.clear) all.emplace_back("--clear");
+  const CommandResult result = causeway(folder_, all);
   return nlohmann::json::parse(result.out, nullptr, false);
 }
 

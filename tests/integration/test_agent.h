@@ -14,6 +14,9 @@ struct TestAgentOptions {
   std::vector<std::string> arguments;  // more of the agent's
   std::vector<std::string> wrapper;    // a program that starts it
   std::string stop_at = {};            // of its movers and itself
+  bool clear = false;                  // without TLS
+  // Hosts whose guests may come.
+  std::vector<std::string> allow = {"A", "B"};
 };
 
 class TestAgent {
@@ -45,6 +48,8 @@ class TestAgent {
   nlohmann::json status(const std::string& name) const;
   bool wait_until_filled(const std::string& name) const;
   std::vector<std::string> guests() const;
+  // Whether it answers the operator at all.
+  bool list_works() const { return list().is_object(); }
 
   // Files and folders of guests, processes and sockets under the state
   // folder, movers of this agent: each a line. Empty when it has nothing.

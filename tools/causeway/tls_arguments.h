@@ -15,9 +15,6 @@ class TlsArguments {
  public:
   void add_options(CLI::App* app);
 
-  bool in_clear() const { return clear_; }
-  const std::string& folder() const { return folder_; }
-
   // Of this end; nothing with --clear. An Error says how to make what is
   // missing.
   Result<std::optional<TlsFiles>> files() const;
@@ -25,7 +22,9 @@ class TlsArguments {
   Result<std::optional<TlsFiles>> files_for(std::string_view address) const;
 
  private:
-  std::string folder_ = "/etc/causeway/tls";
+  std::string folder() const;
+
+  std::string folder_;  // empty: not given
   bool clear_ = false;
 };
 
