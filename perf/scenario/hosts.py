@@ -29,7 +29,7 @@ def run(argv, **options):
 class Host:
     """One namespace with an agent."""
 
-    def __init__(self, name, address, bin_dir, folder):
+    def __init__(self, name, address, bin_dir, folder, tls):
         self.namespace = f"cw-perf-{os.getpid()}-{name}"
         self.name = name
         self.address = address
@@ -37,6 +37,12 @@ class Host:
         self.bin_dir = bin_dir
         self.folder = os.path.join(folder, name)
         self.agent = None
+        self.security = ["--clear"]
+        if tls:
+            authority = os.path.join(folder, "pki")
+            run([os.path.join(bin_dir, "causeway"), "pki", "host", authority,
+                 name, "--address", address])
+            self.security = ["--tls", os.path.join(authority, name)]
         run(["ip", "netns", "add", self.namespace])
 
     def inside(self, *argv):
@@ -44,11 +50,15 @@ class Host:
 
     def start_agent(self):
         os.makedirs(self.folder)
+        # Guests come from the other host.
+        allow = [] if "--clear" in self.security else [
+            "--allow", "b" if self.name == "a" else "a"]
         with open(os.path.join(self.folder, "agent.log"), "wb") as log:
             self.agent = subprocess.Popen(
                 self.inside(os.path.join(self.bin_dir, "causeway"), "agent",
                             "--name", self.name, "--listen",
-                            self.agent_address, "--state", self.folder),
+                            self.agent_address, "--state", self.folder,
+                            *self.security, *allow),
                 stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.agent.stdout.readline()
         if not line.startswith("listening"):
@@ -58,14 +68,15 @@ class Host:
     def causeway(self, *argv):
         """The command line on this host; its --json output."""
         return json.loads(run(self.inside(
-            os.path.join(self.bin_dir, "causeway"), *argv, "--json", "-")))
+            os.path.join(self.bin_dir, "causeway"), *argv, *self.security,
+            "--json", "-")))
 
     def stop_guests(self):
         listed = self.causeway("guest", "list", "--agent", self.agent_address)
         for guest in listed["guests"]:
             run(self.inside(os.path.join(self.bin_dir, "causeway"), "guest",
                             "stop", guest["name"], "--agent",
-                            self.agent_address))
+                            self.agent_address, *self.security))
 
     def sent_bytes(self):
         """What left this host's veth end, as its agent's namespace sees it."""
@@ -92,10 +103,13 @@ class Host:
 class Hosts:
     """Source and target. With offloads off, frames are as on a wire."""
 
-    def __init__(self, bin_dir, offloads):
+    def __init__(self, bin_dir, offloads, tls=False):
         self.folder = tempfile.mkdtemp(prefix="causeway-perf-")
-        self.source = Host("a", "10.78.0.1", bin_dir, self.folder)
-        self.target = Host("b", "10.78.0.2", bin_dir, self.folder)
+        if tls:
+            run([os.path.join(bin_dir, "causeway"), "pki", "init",
+                 os.path.join(self.folder, "pki")])
+        self.source = Host("a", "10.78.0.1", bin_dir, self.folder, tls)
+        self.target = Host("b", "10.78.0.2", bin_dir, self.folder, tls)
         self.count = 0
         try:
             self._join(offloads)

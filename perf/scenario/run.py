@@ -81,6 +81,9 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sweep-runs", type=int, default=3)
     parser.add_argument("--streams", type=int, default=2)
+    parser.add_argument("--tls", action="store_true",
+                        help="agents and streams inside TLS 1.3; without it "
+                        "in the clear, as what they are measured beside")
     options = parser.parse_args()
     options.bin = os.path.join(os.path.abspath(options.build), "bin")
     options.perf = os.path.join(os.path.abspath(options.build), "perf")
@@ -98,7 +101,8 @@ def main():
     for name in options.scenario or scenarios.ALL:
         print(f"{name}: {scenarios.ALL[name].__doc__}", flush=True)
         figures = with_medians(scenarios.ALL[name](options))
-        results[name] = {"machine": machine(), "figures": figures}
+        results[name] = {"machine": machine(), "tls": options.tls,
+                         "figures": figures}
         with open(path, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=2)
         if name == "sweep":

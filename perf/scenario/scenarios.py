@@ -22,7 +22,7 @@ def goodput(options):
     """2 GiB of random content over real frames, beside iperf3."""
     figures = {"streams": options.streams, "iperf3_bytes_s": [],
                "migrate_bytes_s": [], "ratio": []}
-    with Hosts(options.bin, offloads=False) as hosts:
+    with Hosts(options.bin, offloads=False, tls=options.tls) as hosts:
         for _ in range(options.runs):
             beside = peers.iperf3_bytes_s(hosts, options.streams)
             report, _ = hosts.move_one(
@@ -40,7 +40,7 @@ def null_mover(options):
     """The same with offloads on, beside memfd to socket to memfd."""
     figures = {"streams": options.streams, "null_bytes_s": [],
                "migrate_bytes_s": [], "ratio": []}
-    with Hosts(options.bin, offloads=True) as hosts:
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
         for _ in range(options.runs):
             warm_memory(5 * GIB)
             beside = peers.null_mover_bytes_s(hosts, options.perf, 2 * GIB,
@@ -59,7 +59,7 @@ def null_mover(options):
 def blackout(options):
     """256 MiB, idle and writing 50 MB/s: the ledger and the guest's clock."""
     figures = {}
-    with Hosts(options.bin, offloads=False) as hosts:
+    with Hosts(options.bin, offloads=False, tls=options.tls) as hosts:
         for _ in range(options.runs):
             for workload in ("idle", "uniform:50M"):
                 report, seen = hosts.move_one(
@@ -79,7 +79,7 @@ def blackout(options):
 def memory(options):
     """The mover's own memory while it moves guests of several sizes."""
     figures = {}
-    with Hosts(options.bin, offloads=True) as hosts:
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
         for size_mib in (256, 1024, 4096):
             name = hosts.start_guest("--memory", f"{size_mib}M")
             with Sampler(lambda: [status_bytes(pid, "RssAnon")
@@ -100,7 +100,7 @@ def sparse(options):
     """A 16 GiB guest that fills 1 %: time to the first block, and holes."""
     figures = {"first_block_ms": [], "wire_first_ms": [], "total_s": [],
                "source_allocated_bytes": [], "target_allocated_bytes": []}
-    with Hosts(options.bin, offloads=True) as hosts:
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
         for _ in range(options.runs):
             name = hosts.start_guest("--memory", "16G", "--used", "0.01")
             pid = hosts.guest_status(hosts.source, name)["pid"]
@@ -127,7 +127,7 @@ def idle(options):
     """CPU of an agent with a guest, and of a mover that waits for its peer."""
     seconds = 10
     figures = {"agent_share": [], "mover_share": []}
-    with Hosts(options.bin, offloads=True) as hosts:
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
         hosts.start_guest("--memory", "256M")
         agents = list(processes("causeway"))
         for _ in range(options.runs):
@@ -181,7 +181,7 @@ def start_waiting_mover(bin_dir, folder):
 def sweep(options):
     """Blackout and total time against dirty rate and memory size."""
     figures = []
-    with Hosts(options.bin, offloads=False) as hosts:
+    with Hosts(options.bin, offloads=False, tls=options.tls) as hosts:
         for size_mib in (128, 256, 512, 1024):
             for rate_mb in (0, 20, 50, 100, 200, 400):
                 workload = f"uniform:{rate_mb}M" if rate_mb else "idle"

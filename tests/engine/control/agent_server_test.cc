@@ -254,6 +254,20 @@ TEST_F(AgentTlsTest, EachEndLearnsTheOthersName) {
   EXPECT_EQ(client->reserve({})->agent_name, "a");
 }
 
+// A host of the same CA that took the other's address is not believed.
+TEST_F(AgentTlsTest, TheWordOfAnotherAgentDoesNotCount) {
+  const std::string address = listen();
+  auto client =
+      AgentClient::create(address, certificates_.files("b"), "c").value();
+  const auto decision = client->decision("0123456789abcdef");
+  ASSERT_FALSE(decision);
+  EXPECT_EQ(decision.error().code, ErrorCode::kPermission);
+  EXPECT_TRUE(says(decision.error(), "is \"a\", not \"c\""))
+      << decision.error().message;
+  client = AgentClient::create(address, certificates_.files("b"), "a").value();
+  EXPECT_TRUE(client->decision("0123456789abcdef"));
+}
+
 TEST_F(AgentTlsTest, TheLocalSocketNeedsNoCertificate) {
   const std::string address = listen("unix:" + certificates_.folder() + "/s");
   EXPECT_TRUE(call(address, {}));
