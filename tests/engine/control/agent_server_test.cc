@@ -213,7 +213,7 @@ TEST_F(AgentServerTest, AServerThatStopsEndsCallsUnderWay) {
 class AgentTlsTest : public ::testing::Test {
  protected:
   std::string listen(const std::string& address = "127.0.0.1:0",
-                     std::optional<TlsFiles> files = {}) {
+                     const std::optional<TlsFiles>& files = {}) {
     AgentServerOptions options;
     options.tls = files ? files : certificates_.files("a");
     options.certificate_refresh_s = 1;

@@ -41,7 +41,7 @@ struct Opened {
 
 class TcpTlsTest : public testing::Test {
  protected:
-  std::future<Accepted> accept(std::optional<TlsOptions> tls,
+  std::future<Accepted> accept(const std::optional<TlsOptions>& tls,
                                Duration timeout = kLong) {
     return std::async(std::launch::async, [this, tls, timeout] {
       return listener_.accept(kToken, 1, timeout, tls);
@@ -55,8 +55,8 @@ class TcpTlsTest : public testing::Test {
   }
   // Both ends; the acceptor gives up early, since one of them is wrong.
   Opened open(std::optional<TlsOptions> source,
-              std::optional<TlsOptions> target) {
-    auto accepting = accept(std::move(target), kShort);
+              const std::optional<TlsOptions>& target) {
+    auto accepting = accept(target, kShort);
     Opened opened;
     opened.outbound = connect(std::move(source));
     opened.inbound = accepting.get();
@@ -243,6 +243,7 @@ TEST_F(TcpTlsStrangerTest, WhoStopsInMidHandshakeDoesNotDisturb) {
   const auto bytes = static_cast<size_t>(BIO_get_mem_data(out, &data));
   ASSERT_GT(bytes, 100u);
   std::vector<UniqueFd> staying;
+  staying.reserve(bytes);
   for (size_t cut = 1; cut <= bytes; cut += 8) {
     UniqueFd fd = stranger(std::as_bytes(std::span(data, cut)));
     if (cut % 16 == 1) staying.push_back(std::move(fd));
@@ -256,8 +257,10 @@ TEST_F(TcpTlsStrangerTest, WhoStopsInMidHandshakeDoesNotDisturb) {
 
 TEST_F(TcpTlsStrangerTest, MoreThanThereIsRoomForDoNotDisturb) {
   auto accepting = accept(certificates_.options("b", "a"));
+  constexpr size_t kSilent = kTcpStrangersMax + 20;
   std::vector<UniqueFd> silent;
-  for (int i = 0; i < 150; ++i) silent.push_back(stranger({}));
+  silent.reserve(kSilent);
+  for (size_t i = 0; i < kSilent; ++i) silent.push_back(stranger({}));
   auto outbound = connect(certificates_.options("a", "b"));
   ASSERT_TRUE(outbound) << outbound.error().message;
   EXPECT_TRUE(accepting.get());
