@@ -7,6 +7,7 @@ Arms that are compared alternate within one run, since the machine is shared.
 import json
 import os
 import subprocess
+import tempfile
 import time
 
 import peers
@@ -170,7 +171,8 @@ def start_waiting_mover(bin_dir, folder):
                              text=True)
     spec = {"role": "target", "migration": "idle", "guest": "idle",
             "shim_socket": shim, "listen": "127.0.0.1:0", "token": "00" * 16,
-            "streams": 2}
+            "streams": 2, "begin": 1,
+            "journal": os.path.join(tempfile.mkdtemp(dir=folder), "j.db")}
     mover.stdin.write(json.dumps(spec) + "\n")
     mover.stdin.flush()
     if "listening" not in mover.stdout.readline():

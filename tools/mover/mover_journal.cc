@@ -2,16 +2,24 @@
 
 namespace causeway {
 
-Result<MoverJournal> MoverJournal::open(const std::string& path,
-                                        const std::string& migration) {
-  CAUSEWAY_ASSIGN(Journal journal, Journal::open(path));
-  CAUSEWAY_ASSIGN(const auto entry, journal.find(migration));
+Result<MoverJournal> MoverJournal::open(const MoverSpec& spec) {
+  CAUSEWAY_ASSIGN(Journal journal, Journal::open(spec.journal));
+  if (spec.begin) {
+    JournalEntry fresh;
+    fresh.migration = spec.migration;
+    fresh.role = spec.role == MoverRole::kSource ? MigrationRole::kSource
+                                                 : MigrationRole::kTarget;
+    fresh.guest = spec.guest;
+    fresh.boot = boot_id();
+    CAUSEWAY_TRY(journal.begin(fresh));
+  }
+  CAUSEWAY_ASSIGN(const auto entry, journal.find(spec.migration));
   if (!entry) {
     return make_error(ErrorCode::kNotFound,
-                      "the journal {} does not know the migration {}", path,
-                      migration);
+                      "the journal {} does not know the migration {}",
+                      spec.journal, spec.migration);
   }
-  return MoverJournal(std::move(journal), migration);
+  return MoverJournal(std::move(journal), spec.migration);
 }
 
 Status MoverJournal::record(CommitmentRecord record) {

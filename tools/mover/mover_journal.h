@@ -5,15 +5,16 @@
 
 #include "engine/control/journal.h"
 #include "engine/migration/commitment_journal.h"
+#include "tools/mover/mover_spec.h"
 
 namespace causeway {
 
 class MoverJournal final : public CommitmentJournal {
  public:
   // Reads the migration's row, so that the first record, in the blackout, need
-  // not load the file. kNotFound: the agent did not begin it.
-  static Result<MoverJournal> open(const std::string& path,
-                                   const std::string& migration);
+  // not load the file. kNotFound: the agent did not begin it (spec.begin: the
+  // mover does).
+  static Result<MoverJournal> open(const MoverSpec& spec);
 
   Status record(CommitmentRecord record) override;
 

@@ -35,6 +35,13 @@ Result<uint64_t> number(const json& spec, const char* member, uint64_t least,
   return value;
 }
 
+// 0 when it is not there.
+Result<uint64_t> optional_number(const json& spec, const char* member,
+                                 uint64_t most) {
+  if (!spec.contains(member)) return uint64_t{0};
+  return number(spec, member, 0, most);
+}
+
 Result<PathToken> token(const json& spec) {
   CAUSEWAY_ASSIGN(const std::string hex, text(spec, "token"));
   PathToken token{};
@@ -72,9 +79,10 @@ Status parse_source(const json& members, MoverSpec& spec) {
                   number(members, "max_blackout_us", 1, 3'600'000'000));
   spec.blackout_max = std::chrono::microseconds(blackout_us);
   CAUSEWAY_ASSIGN(const uint64_t limit_us,
-                  number(members, "time_limit_us", 0, kTimeLimitUsMax));
+                  optional_number(members, "time_limit_us", kTimeLimitUsMax));
   spec.time_limit = std::chrono::microseconds(limit_us);
-  CAUSEWAY_ASSIGN(const uint64_t dry_run, number(members, "dry_run", 0, 1));
+  CAUSEWAY_ASSIGN(const uint64_t dry_run,
+                  optional_number(members, "dry_run", 1));
   spec.dry_run = dry_run == 1;
   CAUSEWAY_ASSIGN(const std::string mode, text(members, "mode"));
   if (mode == "stop-and-copy") {
@@ -107,6 +115,8 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   CAUSEWAY_ASSIGN(spec.guest, text(members, "guest"));
   CAUSEWAY_ASSIGN(spec.shim_socket, text(members, "shim_socket"));
   CAUSEWAY_ASSIGN(spec.journal, text(members, "journal"));
+  CAUSEWAY_ASSIGN(const uint64_t begin, optional_number(members, "begin", 1));
+  spec.begin = begin == 1;
   CAUSEWAY_ASSIGN(spec.token, token(members));
   CAUSEWAY_ASSIGN(const uint64_t streams,
                   number(members, "streams", 1, kStreamsMax));

@@ -22,6 +22,7 @@ struct MoverSpec {
   std::string guest;
   std::string shim_socket;
   std::string journal;  // the agent's
+  bool begin = false;   // no agent has made the row of this migration: labs
   PathToken token{};
   uint16_t streams = 1;
   std::optional<TlsOptions> tls;  // nothing: in the clear

@@ -104,7 +104,7 @@ Status SourceMover::open() {
                   TcpConnector::connect(spec_.peer, spec_.token, options));
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
-  CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_.journal, spec_.migration));
+  CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
   SourceOptions source;
   source.migration = spec_.migration;
   source.mode = spec_.mode;

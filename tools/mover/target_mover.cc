@@ -83,7 +83,7 @@ Status TargetMover::open() {
   write_event(listening_event(listener.address()));
   CAUSEWAY_ASSIGN(shell_, ShimGuest::connect(spec_.shim_socket));
   CAUSEWAY_ASSIGN(auto stores, open_region_stores(*shell_));
-  CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_.journal, spec_.migration));
+  CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
   // The key comes with the source's hello, before the first put.
   image_ = std::make_unique<GuestImage>(std::move(stores), 0);
   versions_ = std::make_unique<VersionTable>(*image_);

@@ -63,7 +63,9 @@ class Mover:
             stdout=subprocess.PIPE, text=True)
         self.process.stdin.write(json.dumps(
             {"migration": "numa", "guest": "guest", "token": "ab" * 16,
-             "streams": 2, **spec}) + "\n")
+             "streams": 2, "begin": 1,
+             "journal": os.path.join(tempfile.mkdtemp(), "journal.db"),
+             **spec}) + "\n")
         self.process.stdin.flush()
 
     def event(self):
