@@ -151,6 +151,23 @@ Status AgentClient::migrate(
                    {impl_->address, impl_->encrypted, answered});
 }
 
+Status AgentClient::watch(
+    const std::string& migration,
+    const std::function<void(const control::WatchEvent&)>& on_event) {
+  control::WatchRequest request;
+  request.set_migration(migration);
+  grpc::ClientContext context;
+  const auto reader = impl_->migrations->Watch(&context, request);
+  control::WatchEvent event;
+  bool answered = false;
+  while (reader->Read(&event)) {
+    answered = true;
+    on_event(event);
+  }
+  return from_grpc(reader->Finish(),
+                   {impl_->address, impl_->encrypted, answered});
+}
+
 Status AgentClient::cancel(const std::string& migration) {
   return without_reply(
       impl_->call(impl_->migrations.get(), &control::Migrations::Stub::Cancel,

@@ -1,5 +1,5 @@
 // AgentClient: calls an agent. Connects with the first call; every call has a
-// deadline except migrate(), which lasts as long as the move.
+// deadline except migrate() and watch(), which last as long as the move.
 // May be used from several threads.
 #pragma once
 
@@ -47,6 +47,10 @@ class AgentClient {
     control::ReserveReply reply;
     std::string agent_name;  // of the agent's certificate; empty in the clear
   };
+  // Until the agent or the one migration ends; empty: all.
+  Status watch(const std::string& migration,
+               const std::function<void(const control::WatchEvent&)>& on_event);
+
   Result<Reservation> reserve(const control::ReserveRequest& request);
   Result<control::OutcomeReply> outcome(const std::string& migration);
   Status discard(const std::string& migration);

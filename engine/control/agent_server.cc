@@ -104,6 +104,16 @@ class MigrationsService final : public control::Migrations::Service {
                         control::Empty*) override {
     return to_grpc(handler_->hold(caller_of(*context), request->id(), false));
   }
+  grpc::Status Watch(grpc::ServerContext* context,
+                     const control::WatchRequest* request,
+                     grpc::ServerWriter<control::WatchEvent>* writer) override {
+    return to_grpc(handler_->watch(caller_of(*context), request->migration(),
+                                   [&](const control::WatchEvent* event) {
+                                     if (context->IsCancelled()) return false;
+                                     return event == nullptr ||
+                                            writer->Write(*event);
+                                   }));
+  }
   grpc::Status Reserve(grpc::ServerContext* context,
                        const control::ReserveRequest* request,
                        control::ReserveReply* reply) override {

@@ -35,6 +35,9 @@ class GuestHandler {
 using MigrationEventSink =
     std::function<bool(const control::MigrationEvent& event)>;
 
+// Nothing: is the caller still there?
+using WatchSink = std::function<bool(const control::WatchEvent* event)>;
+
 class MigrationHandler {
  public:
   virtual ~MigrationHandler() = default;
@@ -46,6 +49,11 @@ class MigrationHandler {
   virtual Status cancel(const Caller& caller, const std::string& migration) = 0;
   virtual Status hold(const Caller& caller, const std::string& migration,
                       bool held) = 0;
+
+  // Returns when the sink says that the caller is gone, or the one migration
+  // has ended.
+  virtual Status watch(const Caller& caller, const std::string& migration,
+                       const WatchSink& sink) = 0;
 
   virtual Result<control::ReserveReply> reserve(
       const Caller& caller, const control::ReserveRequest& request) = 0;

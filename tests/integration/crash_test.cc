@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -261,8 +262,17 @@ class CrashTest : public testing::TestWithParam<Cell> {
     ::kill(stopped_, SIGCONT);
   }
 
+  // A first thread that has ended says "zombie" while others still end, and
+  // the process has its sockets until the last one has.
   static bool alive(pid_t pid) {
-    return state_of(pid) != 'X' && state_of(pid) != 'Z';
+    std::error_code gone;
+    size_t threads = 0;
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (std::filesystem::directory_iterator at(tasks, gone), end;
+         !gone && at != end; at.increment(gone)) {
+      ++threads;
+    }
+    return threads > 1 || (state_of(pid) != 'X' && state_of(pid) != 'Z');
   }
 
   static pid_t vmm_of(const TestAgent& agent) {

@@ -1,6 +1,7 @@
 // What an operator does to a migration that is under way: dry run, cancel,
 // pause and continue, a time limit.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "tests/integration/test_agent.h"
 
@@ -105,6 +106,22 @@ TEST_F(SteeringTest, ATimeLimitCallsItOff) {
   EXPECT_EQ(limited.exit_code, 15) << limited.text();
   EXPECT_NE(limited.err.find("time limit"), std::string::npos);
   expect_at_source();
+}
+
+TEST_F(SteeringTest, WatchSeesAMigrationToItsEnd) {
+  RunningCommand all(folder_, {"watch", "--agent", a_.address()});
+  RunningCommand migrate(folder_, migrate_arguments(kSlow));
+  ASSERT_TRUE(migrate.wait_for_output("pre-copy"));
+  RunningCommand one(folder_,
+                     {"watch", "g", "--agent", a_.address(), "--json-lines"});
+  ASSERT_TRUE(one.wait_for_output("\"round\":1"));
+  EXPECT_EQ(migrate.wait().exit_code, 0);
+  const CommandResult watched = one.wait();
+  EXPECT_EQ(watched.exit_code, 0) << watched.text();
+  EXPECT_NE(watched.out.find("\"moved\":true"), std::string::npos);
+  EXPECT_TRUE(all.wait_for_output("g: has moved"));
+  all.signal(SIGINT);
+  all.wait();
 }
 
 TEST_F(SteeringTest, WhatIsNotUnderWayCannotBeSteered) {

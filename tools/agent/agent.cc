@@ -63,6 +63,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             {},
             {},
             {},
+            {},
             {}} {}
 
 Agent::~Agent() { arrivals_.clear(); }
@@ -92,6 +93,7 @@ void Agent::watch_guests(const std::vector<int>& stop_fds) {
 }
 
 void Agent::cancel_moves() {
+  host_.watchers.stop();
   std::vector<std::string> arriving;
   {
     const std::lock_guard lock(mutex_);
@@ -238,9 +240,14 @@ Status Agent::migrate(const control::MigrateRequest& request,
   spdlog::info("guest {} leaves for {}: migration {}", request.guest(),
                request.to(), departure->id());
   Status status = departure->run(sink);
+  control::WatchEvent ended;
+  ended.set_migration(departure->id());
+  ended.set_guest(request.guest());
+  ended.mutable_ended()->set_message(status ? "" : status.error().message);
   {
     const std::lock_guard lock(mutex_);
     departures_.erase(departure->id());
+    host_.watchers.publish(ended);
   }
   departed_.notify_all();
   if (!status) {
@@ -282,6 +289,25 @@ Status Agent::hold(const std::string& migration, bool held) {
   const std::lock_guard lock(mutex_);
   CAUSEWAY_ASSIGN(Departure * departure, find_departure(migration));
   return departure->hold(held);
+}
+
+Status Agent::watch(const std::string& migration, const WatchSink& sink) {
+  std::string id;
+  std::unique_ptr<Watchers::Watch> watch;
+  {
+    // Under the lock: it cannot end between being found and being watched.
+    const std::lock_guard lock(mutex_);
+    if (!migration.empty()) {
+      CAUSEWAY_ASSIGN(const Departure* departure, find_departure(migration));
+      id = departure->id();
+    }
+    watch = std::make_unique<Watchers::Watch>(&host_.watchers, id);
+  }
+  while (!watch->over()) {
+    const auto event = watch->next(kWatchLookPeriod);
+    if (!sink(event ? &*event : nullptr)) break;
+  }
+  return {};
 }
 
 Result<control::ReserveReply> Agent::reserve(

@@ -67,6 +67,7 @@ class Agent {
                  const MigrationEventSink& sink);
   Status cancel(const std::string& migration);
   Status hold(const std::string& migration, bool held);
+  Status watch(const std::string& migration, const WatchSink& sink);
   // `peer`: the name of the source's agent, empty in the clear. What one peer
   // has reserved no other may ask about, discard or commit.
   Result<control::ReserveReply> reserve(const std::string& peer,

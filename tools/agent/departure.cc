@@ -365,6 +365,11 @@ void Departure::pass_on(const MoverEvent& event,
 
 void Departure::emit(const MigrationEventSink& sink,
                      const control::MigrationEvent& event) {
+  control::WatchEvent seen;
+  seen.set_migration(id_);
+  seen.set_guest(name_);
+  *seen.mutable_event() = event;
+  host_->watchers.publish(seen);
   if (!caller_gone_ && !sink(event)) {
     caller_gone_ = true;
     spdlog::warn("the caller of the migration of {} has gone",

@@ -85,6 +85,12 @@ Status Gatekeeper::hold(const Caller& caller, const std::string& migration,
   return agent_->hold(migration, held);
 }
 
+Status Gatekeeper::watch(const Caller& caller, const std::string& migration,
+                         const WatchSink& sink) {
+  CAUSEWAY_TRY(may_operate(rules_, caller));
+  return agent_->watch(migration, sink);
+}
+
 Result<control::ReserveReply> Gatekeeper::reserve(
     const Caller& caller, const control::ReserveRequest& request) {
   CAUSEWAY_TRY(may_send_guests(rules_, caller));

@@ -1,7 +1,8 @@
 // Gatekeeper: between the gRPC front and the agent: who may ask for what.
 //
 //   operators   the agent's own certificate, --operator NAME, the local socket
-//               run, list, check, stop, migrate, cancel, pause, status, decide
+//               run, list, check, stop, migrate, cancel, pause, watch, status,
+//               decide
 //   peers       --allow NAME: other agents, whose guests may come here
 //               reserve, outcome, discard, commit
 //   any host    with a certificate of the CA: what became of a migration whose
@@ -50,6 +51,8 @@ class Gatekeeper final : public GuestHandler, public MigrationHandler {
   Status cancel(const Caller& caller, const std::string& migration) override;
   Status hold(const Caller& caller, const std::string& migration,
               bool held) override;
+  Status watch(const Caller& caller, const std::string& migration,
+               const WatchSink& sink) override;
   Result<control::ReserveReply> reserve(
       const Caller& caller, const control::ReserveRequest& request) override;
   Result<control::OutcomeReply> outcome(const Caller& caller,

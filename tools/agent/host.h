@@ -14,6 +14,7 @@
 #include "tools/agent/metrics.h"
 #include "tools/agent/undecided.h"
 #include "tools/agent/vmm_launcher.h"
+#include "tools/agent/watchers.h"
 
 namespace causeway {
 
@@ -27,6 +28,7 @@ struct Host {
   VmmLauncher launcher;
   Journal journal;
   Metrics metrics;
+  Watchers watchers;
   GuestTable table;
   Undecided undecided;  // its moves hold claims of the table
 

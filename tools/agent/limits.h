@@ -46,6 +46,11 @@ inline constexpr std::chrono::milliseconds kUndecidedWait{15000};
 // A target mover that was called off and hangs: nothing of it is needed.
 inline constexpr std::chrono::milliseconds kDiscardPatience{500};
 
+// What a watcher may fall behind: at ten events a second, half a minute.
+inline constexpr size_t kWatchEventsMax = 256;
+// How long a watcher that has gone is kept.
+inline constexpr std::chrono::milliseconds kWatchLookPeriod{1000};
+
 // Ended migrations that the journal keeps, so that a peer that was away for
 // long still gets its answer.
 inline constexpr size_t kEndedMigrationsMax = 10000;

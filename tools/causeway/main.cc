@@ -66,6 +66,7 @@ int run(int argc, char** argv) {
   add_guest_command(&app, &context);
   add_migrate_command(&app, &context);
   add_cancel_commands(&app, &context);
+  add_watch_command(&app, &context);
   add_status_command(&app, &context);
   add_decide_command(&app, &context);
   add_pki_command(&app, &context);

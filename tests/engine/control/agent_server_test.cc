@@ -71,6 +71,9 @@ class FakeAgent : public GuestHandler, public MigrationHandler {
     return make_error(ErrorCode::kGuestDied, "guest {} died", request.guest());
   }
   Status cancel(const Caller&, const std::string&) override { return {}; }
+  Status watch(const Caller&, const std::string&, const WatchSink&) override {
+    return {};
+  }
   Result<control::ReserveReply> reserve(
       const Caller&, const control::ReserveRequest& request) override {
     control::ReserveReply reply;
