@@ -11,6 +11,7 @@
 #include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
 #include "tools/agent/recovery.h"
+#include "tools/agent/undecided_departure.h"
 
 namespace causeway {
 
@@ -401,12 +402,9 @@ bool Agent::under_way(const std::string& migration) {
 
 Result<control::DecisionReply> Agent::decision(const std::string& migration) {
   control::DecisionReply reply;
-  // Frozen here until the target says that it runs: the journal had COMMITTED.
-  if (host_.undecided.has(migration)) {
-    reply.set_decision(control::DecisionReply::COMMIT);
-    return reply;
-  }
-  if (under_way(migration)) return reply;
+  // A departure whose mover is gone is still under way to its caller.
+  const bool undecided = host_.undecided.has(migration);
+  if (!undecided && under_way(migration)) return reply;
   CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(migration));
   if (!entry || entry->role != MigrationRole::kSource) {
     reply.set_why(fmt::format("host {} knows nothing of migration {}",
@@ -419,6 +417,11 @@ Result<control::DecisionReply> Agent::decision(const std::string& migration) {
       break;
     case MigrationRecord::kAborted:
       reply.set_decision(control::DecisionReply::ABORT);
+      break;
+    case MigrationRecord::kCommitted:
+      if (look_at_image(host_, entry->guest) == CommittedImage::kFrozen) {
+        reply.set_decision(control::DecisionReply::COMMIT);
+      }
       break;
     default:
       reply.set_why(fmt::format("host {} has not put migration {} in order yet",

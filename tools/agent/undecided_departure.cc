@@ -16,6 +16,12 @@ std::string state_of(const Host& host, const std::string& guest) {
   return status ? text_member(*status, "state") : "";
 }
 
+bool vmm_lives(const Host& host, const std::string& guest) {
+  const auto view = host.table.find(guest);
+  return view &&
+         ChildProcess::lives(view->record.pid, view->record.start_ticks);
+}
+
 // A guest whose mover died before commit goes on by itself, unless it had been
 // frozen for a commit that never came.
 void resume_here(const Host& host, const std::string& guest) {
@@ -40,18 +46,17 @@ class UndecidedDeparture final : public UndecidedMove {
   const std::string& peer() const override { return entry_.peer; }
 
   Result<bool> ask() override {
-    // Frozen for certain, or gone, before the target is told to run it.
-    const std::string state = state_of(*host_, entry_.guest);
-    if (state == "running") {
-      CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
-      return true;
-    }
-    const GuestRecord record = claim_.view().record;
-    if (state.empty() && ChildProcess::adopt(record.pid, record.start_ticks)) {
-      return make_error(ErrorCode::kTimeout,
-                        "the VMM of guest {} at {} does not answer: whether it "
-                        "stands still is not known",
-                        entry_.guest, host_->name);
+    switch (look_at_image(*host_, entry_.guest)) {
+      case CommittedImage::kFrozen:
+        break;
+      case CommittedImage::kRunning:
+        CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
+        return true;
+      case CommittedImage::kUnknown:
+        return make_error(ErrorCode::kTimeout,
+                          "the VMM of guest {} at {} does not answer: whether "
+                          "it stands still is not known",
+                          entry_.guest, host_->name);
     }
     CAUSEWAY_ASSIGN(
         const auto target,
@@ -78,7 +83,12 @@ class UndecidedDeparture final : public UndecidedMove {
           migration(), MigrationRecord::kCommitted, MigrationRecord::kAborted,
           Durability::kSynced, "the target never ran it: taken back"));
       resume_here(*host_, guest);
-      claim_.leave_as(GuestPhase::kRunning, "");
+      if (vmm_lives(*host_, guest)) {
+        claim_.leave_as(GuestPhase::kRunning, "");
+      } else {
+        claim_.leave_as(GuestPhase::kDied,
+                        "its VMM ended while it stood still for a migration");
+      }
       spdlog::info("migration {}: guest {} is taken back and runs here",
                    migration(), guest);
       return {};
@@ -100,6 +110,13 @@ class UndecidedDeparture final : public UndecidedMove {
 };
 
 }  // namespace
+
+CommittedImage look_at_image(const Host& host, const std::string& guest) {
+  const std::string state = state_of(host, guest);
+  if (state == "running") return CommittedImage::kRunning;
+  if (state.empty() && vmm_lives(host, guest)) return CommittedImage::kUnknown;
+  return CommittedImage::kFrozen;
+}
 
 DepartureEnd conclude_departure(Host* host, const std::string& migration,
                                 GuestTable::Claim claim,

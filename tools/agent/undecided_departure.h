@@ -17,6 +17,12 @@ namespace causeway {
 
 enum class DepartureEnd { kStays, kUndecided };
 
+// Of a committed guest, before the target is told to run it: kFrozen also when
+// its VMM is gone; kRunning: Commit was never sent; kUnknown while its VMM
+// lives and does not answer.
+enum class CommittedImage { kFrozen, kRunning, kUnknown };
+CommittedImage look_at_image(const Host& host, const std::string& guest);
+
 // `why` is for the journal. The mover must be dead. When the guest stays it
 // runs when this returns, if its VMM lives.
 DepartureEnd conclude_departure(Host* host, const std::string& migration,

@@ -141,6 +141,15 @@ Result<ChildProcess> ChildProcess::adopt(pid_t pid, uint64_t start_ticks) {
   return ChildProcess(pid, std::move(pidfd));
 }
 
+bool ChildProcess::lives(pid_t pid, uint64_t start_ticks) {
+  auto process = adopt(pid, start_ticks);
+  if (!process) return false;
+  pollfd ended = {process->exit_fd(), POLLIN, 0};
+  const bool alive = poll(&ended, 1, 0) == 0;
+  process->release();
+  return alive;
+}
+
 uint64_t ChildProcess::start_ticks() const { return read_start_ticks(pid_); }
 
 ChildProcess::ChildProcess(pid_t pid, UniqueFd pidfd)

@@ -47,6 +47,8 @@ class ChildProcess {
   // tells it from a stranger that has got the same pid since (kNotFound).
   // How it ended cannot be known.
   static Result<ChildProcess> adopt(pid_t pid, uint64_t start_ticks);
+  // Whether that very process has not ended; to look without owning it.
+  static bool lives(pid_t pid, uint64_t start_ticks);
 
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&& other) noexcept;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/process/line_reader.h"
@@ -114,6 +115,23 @@ TEST(ChildProcess, DestructorKillsUnlessReleased) {
   EXPECT_FALSE(adopted->wait(milliseconds(0)));
   adopted->kill(SIGKILL);
   EXPECT_TRUE(adopted->wait(kLong));
+}
+
+// Whoever only looks must not end it.
+TEST(ChildProcess, LookingAtAProcessLeavesItAlone) {
+  ChildProcess child = ChildProcess::spawn(shell("exec sleep 1000")).value();
+  const pid_t pid = child.pid();
+  const uint64_t ticks = child.start_ticks();
+  EXPECT_TRUE(ChildProcess::lives(pid, ticks));
+  EXPECT_TRUE(ChildProcess::lives(pid, ticks));
+  EXPECT_FALSE(ChildProcess::lives(pid, ticks + 1));
+  EXPECT_FALSE(child.wait(milliseconds(0)));
+  ::kill(pid, SIGKILL);
+  siginfo_t ended{};
+  // It has ended and is not reaped.
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT),
+            0);
+  EXPECT_FALSE(ChildProcess::lives(pid, ticks));
 }
 
 TEST(ChildProcess, AStrangerIsNotAdopted) {
