@@ -30,7 +30,9 @@ class Host:
     """One namespace with an agent."""
 
     def __init__(self, name, address, bin_dir, folder, tls):
-        self.namespace = f"cw-perf-{os.getpid()}-{name}"
+        # Two pairs of hosts may be there at once.
+        pair = os.path.basename(folder)[-4:]
+        self.namespace = f"cw-perf-{os.getpid()}-{pair}-{name}"
         self.name = name
         self.address = address
         self.agent_address = f"{address}:{PORT}"
@@ -49,7 +51,7 @@ class Host:
         return ["ip", "netns", "exec", self.namespace, *argv]
 
     def start_agent(self):
-        os.makedirs(self.folder)
+        os.makedirs(self.folder, exist_ok=True)
         # Guests come from the other host.
         allow = [] if "--clear" in self.security else [
             "--allow", "b" if self.name == "a" else "a"]
@@ -70,6 +72,14 @@ class Host:
         return json.loads(run(self.inside(
             os.path.join(self.bin_dir, "causeway"), *argv, *self.security,
             "--json", "-")))
+
+    def causeway_fails(self, *argv):
+        """One that must not succeed."""
+        done = subprocess.run(self.inside(
+            os.path.join(self.bin_dir, "causeway"), *argv, *self.security),
+            capture_output=True, timeout=TIMEOUT_S, check=False)
+        if done.returncode == 0:
+            raise RuntimeError(f"{' '.join(argv)} did not fail")
 
     def stop_guests(self):
         listed = self.causeway("guest", "list", "--agent", self.agent_address)

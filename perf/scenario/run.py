@@ -81,6 +81,8 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sweep-runs", type=int, default=3)
     parser.add_argument("--streams", type=int, default=2)
+    parser.add_argument("--moves", type=int, default=1000,
+                        help="of the scenario soak")
     parser.add_argument("--tls", action="store_true",
                         help="agents and streams inside TLS 1.3; without it "
                         "in the clear, as what they are measured beside")

@@ -180,6 +180,105 @@ def start_waiting_mover(bin_dir, folder):
     return mover, shell
 
 
+def aes_gcm_bytes_s():
+    """What one core encrypts, by `openssl speed` in records of 16 KiB."""
+    spoken = subprocess.run(
+        ["openssl", "speed", "-mr", "-seconds", "1", "-bytes", "16384", "-evp",
+         "aes-128-gcm"], capture_output=True, text=True, check=True).stdout
+    line = next(x for x in spoken.splitlines() if x.startswith("+F:"))
+    return float(line.split(":")[-1])
+
+
+def tls(options):
+    """1 GiB of random content inside TLS and in the clear, 1 and 4 streams."""
+    figures = {"aes_128_gcm_bytes_s": [aes_gcm_bytes_s()]}
+    with Hosts(options.bin, offloads=False) as clear, \
+            Hosts(options.bin, offloads=False, tls=True) as secure:
+        for streams in (1, 4):
+            arm = figures[f"streams_{streams}"] = {
+                "clear_bytes_s": [], "tls_bytes_s": [], "ratio": [],
+                "clear_cpu_s_gb": [], "tls_cpu_s_gb": []}
+            for _ in range(options.runs):
+                for name, hosts in (("clear", clear), ("tls", secure)):
+                    report, _ = hosts.move_one(
+                        ("--memory", "1G", "--workload", "idle", "--content",
+                         "random"), ("--streams", str(streams)),
+                        warm_bytes=2 * GIB)
+                    arm[f"{name}_bytes_s"].append(GIB / report["total_s"])
+                    arm[f"{name}_cpu_s_gb"].append(
+                        report["engine"]["cpu_s"] * 1e9 / GIB)
+                arm["ratio"].append(arm["tls_bytes_s"][-1]
+                                    / arm["clear_bytes_s"][-1])
+    return figures
+
+
+def commitment(options):
+    """What the journal adds to the blackout of an idle guest, 256 MiB."""
+    figures = {"blackout_ms": [], "journal_ms": [], "disk_sync_ms": [],
+               "round_trips_ms": []}
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
+        for _ in range(options.runs):
+            report, _ = hosts.move_one(
+                ("--memory", "256M", "--disk", "64M", "--workload",
+                 "mixed:20M"), ())
+            figures["blackout_ms"].append(report["blackout_ms"])
+            for line in ("journal", "disk_sync", "round_trips"):
+                figures[f"{line}_ms"].append(report["ledger"][line])
+    return figures
+
+
+def restart(options):
+    """An agent that is killed and started with 100 guests and as many rows."""
+    guests = 100
+    figures = {"guests": guests, "answers_after_ms": []}
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
+        for _ in range(guests):
+            name = hosts.start_guest("--memory", "8M", "--used", "0.1")
+            # A row each: no agent there, so it is called off.
+            hosts.source.causeway_fails(
+                "migrate", name, "--from", hosts.source.agent_address, "--to",
+                hosts.target.address + ":1")
+        for _ in range(options.runs):
+            hosts.source.agent.kill()
+            hosts.source.agent.wait()
+            start = time.monotonic()
+            hosts.source.start_agent()
+            figures["answers_after_ms"].append((time.monotonic() - start) * 1e3)
+        found = hosts.source.causeway("guest", "list", "--agent",
+                                      hosts.source.agent_address)["guests"]
+        figures["found"] = sum(g["state"] == "running" for g in found)
+        hosts.source.stop_guests()
+    return figures
+
+
+def soak(options):
+    """One guest back and forth; what it lost, what the agents gathered."""
+    figures = {"moves": 0, "steps_lost": 0, "agent_rss_bytes": [],
+               "agent_fds": []}
+    with Hosts(options.bin, offloads=True, tls=options.tls) as hosts:
+        name = hosts.start_guest("--memory", "64M", "--disk", "16M",
+                                 "--workload", "mixed:20M")
+        ends = [hosts.source, hosts.target]
+        for move in range(options.moves):
+            report = ends[0].causeway(
+                "migrate", name, "--from", ends[0].agent_address, "--to",
+                ends[1].agent_address)
+            ends.reverse()
+            figures["moves"] += 1
+            figures["steps_lost"] += report["guest_steps_lost"]
+            if move % max(1, options.moves // 10) == 0:
+                for key, of in (("agent_rss_bytes",
+                                 lambda pid: status_bytes(pid, "VmRSS")),
+                                ("agent_fds", lambda pid: len(
+                                    os.listdir(f"/proc/{pid}/fd")))):
+                    figures[key].append(sum(of(h.agent.pid) for h in ends))
+        result = ends[0].causeway("guest", "check", name, "--agent",
+                                  ends[0].agent_address)
+        figures["check_ok"] = bool(result["ok"])
+        ends[0].stop_guests()
+    return figures
+
+
 def sweep(options):
     """Blackout and total time against dirty rate and memory size."""
     figures = []
@@ -200,4 +299,5 @@ def sweep(options):
 
 
 ALL = {function.__name__: function for function in (
-    goodput, null_mover, blackout, memory, sparse, idle, sweep)}
+    goodput, null_mover, blackout, memory, sparse, idle, tls, commitment,
+    restart, soak, sweep)}

@@ -49,25 +49,45 @@ void Undecided::ask_all() {
   }
   std::set<std::string> silent;  // hosts that did not answer this time
   for (const std::string& migration : all) {
-    const std::lock_guard busy(busy_);
-    Entry* entry = find(migration);
-    if (entry == nullptr || silent.contains(entry->move->peer())) continue;
-    const auto decided = entry->move->ask();
-    if (decided && *decided) {
-      settle(migration);
-      continue;
-    }
-    if (!decided && decided.error().code == ErrorCode::kUnreachable) {
-      silent.insert(entry->move->peer());
-    }
+    if (!take_turn(kNothingToAskPeriod)) return;
+    ask_one(migration, &silent);
+    give_turn();
     const std::lock_guard lock(mutex_);
-    entry->reason = decided ? "the other end is about to decide it"
-                            : decided.error().message;
     if (stopping_) return;
   }
 }
 
-// With busy_ held.
+void Undecided::ask_one(const std::string& migration,
+                        std::set<std::string>* silent) {
+  Entry* entry = find(migration);
+  if (entry == nullptr || silent->contains(entry->move->peer())) return;
+  const auto decided = entry->move->ask();
+  if (decided && *decided) return settle(migration);
+  if (!decided && decided.error().code == ErrorCode::kUnreachable) {
+    silent->insert(entry->move->peer());
+  }
+  const std::lock_guard lock(mutex_);
+  entry->reason =
+      decided ? "the other end is about to decide it" : decided.error().message;
+}
+
+bool Undecided::take_turn(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, patience, [this] { return !turn_taken_; }))
+    return false;
+  turn_taken_ = true;
+  return true;
+}
+
+void Undecided::give_turn() {
+  {
+    const std::lock_guard lock(mutex_);
+    turn_taken_ = false;
+  }
+  changed_.notify_all();
+}
+
+// With the turn.
 void Undecided::settle(const std::string& migration) {
   {
     const std::lock_guard lock(mutex_);
@@ -91,19 +111,19 @@ bool Undecided::has(const std::string& migration) const {
 }
 
 Status Undecided::carry_out(const std::string& migration, Verdict verdict) {
-  const std::unique_lock busy(busy_, kDecideWait);
-  if (!busy) {
+  if (!take_turn(kDecideWait)) {
     return make_error(ErrorCode::kTimeout,
                       "another host is being asked just now; try again");
   }
-  Entry* entry = find(migration);
-  if (entry == nullptr) {
-    return make_error(ErrorCode::kNotFound,
+  Status done;
+  if (Entry* entry = find(migration); entry == nullptr) {
+    done = make_error(ErrorCode::kNotFound,
                       "migration {} is not undecided here", migration);
+  } else if (done = entry->move->carry_out(verdict); done) {
+    settle(migration);
   }
-  CAUSEWAY_TRY(entry->move->carry_out(verdict));
-  settle(migration);
-  return {};
+  give_turn();
+  return done;
 }
 
 std::map<std::string, std::string> Undecided::reasons() const {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -67,13 +68,16 @@ class Undecided {
 
   void run();
   void ask_all();
+  void ask_one(const std::string& migration, std::set<std::string>* silent);
+  // The one turn to ask or to decide: entries go only with it.
+  bool take_turn(std::chrono::milliseconds patience);
+  void give_turn();
+
   Entry* find(const std::string& migration) const;
   void settle(const std::string& migration);
 
-  // Held by who asks or decides, and taken before mutex_: entries go only
-  // under both.
-  std::timed_mutex busy_;
   mutable std::mutex mutex_;
+  bool turn_taken_ = false;
   mutable std::condition_variable changed_;
   std::list<std::unique_ptr<Entry>> entries_;
   bool added_ = false;
