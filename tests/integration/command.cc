@@ -64,10 +64,14 @@ std::string proc_file(pid_t pid, const char* name) {
   return read_file("/proc/" + std::to_string(pid) + "/" + name);
 }
 
-bool dead(const std::string& stat) {
+char state_in(const std::string& stat) {
   const size_t name_end = stat.rfind(')');
-  return name_end == std::string::npos || stat[name_end + 2] == 'Z' ||
-         stat[name_end + 2] == 'X';
+  return name_end == std::string::npos ? 'X' : stat[name_end + 2];
+}
+
+bool dead(const std::string& stat) {
+  const char state = state_in(stat);
+  return state == 'Z' || state == 'X';
 }
 
 }  // namespace
@@ -172,6 +176,8 @@ std::vector<pid_t> children_of(pid_t parent) {
   }
   return found;
 }
+
+char state_of(pid_t pid) { return state_in(proc_file(pid, "stat")); }
 
 std::vector<std::string> sockets_with(const std::string& text) {
   std::vector<std::string> found;

@@ -74,6 +74,8 @@ std::string read_file(const std::string& path);
 std::vector<pid_t> processes_with(const std::string& text);
 // Programs of Causeway whose parent is `parent`.
 std::vector<pid_t> children_of(pid_t parent);
+// Of /proc: 'T' stopped, 'Z' a zombie; 'X' when there is none.
+char state_of(pid_t pid);
 // Bound UNIX sockets whose path has `text`.
 std::vector<std::string> sockets_with(const std::string& text);
 

@@ -178,18 +178,6 @@ std::vector<Cell> chosen_cells() {
   return cells;
 }
 
-char state_of(pid_t pid) {
-  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  const size_t name_end = stat.rfind(')');
-  return name_end == std::string::npos ? 'X' : stat[name_end + 2];
-}
-
-bool is_mover(pid_t pid) {
-  const std::string line =
-      read_file("/proc/" + std::to_string(pid) + "/cmdline");
-  return line.find("causeway-mover") != std::string::npos;
-}
-
 class CrashTest : public testing::TestWithParam<Cell> {
  protected:
   void SetUp() override {
@@ -200,13 +188,8 @@ class CrashTest : public testing::TestWithParam<Cell> {
   bool reach_stage(TestAgent& a, TestAgent& b) {
     const Stage stage = GetParam().stage;
     return eventually([&] {
-      movers_[0] = movers_[1] = 0;
-      for (const pid_t pid : children_of(a.pid())) {
-        if (is_mover(pid)) movers_[0] = pid;
-      }
-      for (const pid_t pid : children_of(b.pid())) {
-        if (is_mover(pid)) movers_[1] = pid;
-      }
+      movers_[0] = a.mover();
+      movers_[1] = b.mover();
       stopped_ = stage == Stage::kDiscard ? a.pid()
                  : stage == Stage::kPrepare || stage == Stage::kRun
                      ? movers_[1]
@@ -273,14 +256,6 @@ class CrashTest : public testing::TestWithParam<Cell> {
       ++threads;
     }
     return threads > 1 || (state_of(pid) != 'X' && state_of(pid) != 'Z');
-  }
-
-  static pid_t vmm_of(const TestAgent& agent) {
-    for (const pid_t pid :
-         processes_with(agent.state_folder() + "/guests/g/shim.sock")) {
-      return pid;
-    }
-    return 0;
   }
 
   static std::string where(const TestAgent& a, const TestAgent& b) {
@@ -374,8 +349,8 @@ TEST_P(CrashTest, LeavesTheGuestWhereTheTableSays) {
   RunningCommand migrate(
       folder_, {"migrate", "g", "--from", a.address(), "--to", b.address()});
   ASSERT_TRUE(reach_stage(a, b)) << a.log() << b.log();
-  source_vmm_ = vmm_of(a);
-  target_vmm_ = vmm_of(b);
+  source_vmm_ = a.vmm_of("g");
+  target_vmm_ = b.vmm_of("g");
   harm(a, b);
   const CommandResult ended = migrate.wait();
   SCOPED_TRACE(ended.text());

@@ -48,7 +48,7 @@ void TestAgent::start() {
   }
   spawn.argv.insert(spawn.argv.end(),
                     {binary_folder() + "/causeway", "agent", "--name", name_,
-                     "--listen", address_.empty() ? "127.0.0.1:0" : address_,
+                     "--listen", address_.empty() ? options_.listen : address_,
                      "--state", options_.state_folder});
   if (options_.clear) {
     spawn.argv.emplace_back("--clear");
@@ -129,6 +129,22 @@ std::vector<std::string> TestAgent::guests() const {
     names.push_back(guest["name"].get<std::string>());
   }
   return names;
+}
+
+pid_t TestAgent::mover() const {
+  for (const pid_t pid : children_of(process_->pid())) {
+    const std::string line =
+        read_file("/proc/" + std::to_string(pid) + "/cmdline");
+    if (line.find("causeway-mover") != std::string::npos) return pid;
+  }
+  return 0;
+}
+
+pid_t TestAgent::vmm_of(const std::string& guest) const {
+  const std::string socket =
+      options_.state_folder + "/guests/" + guest + "/shim.sock";
+  for (const pid_t pid : processes_with(socket)) return pid;
+  return 0;
 }
 
 std::string TestAgent::leftovers() const {

@@ -15,6 +15,7 @@ struct TestAgentOptions {
   std::vector<std::string> wrapper;    // a program that starts it
   std::string stop_at = {};            // of its movers and itself
   bool clear = false;                  // without TLS
+  std::string listen = "127.0.0.1:0";
   // Hosts whose guests may come.
   std::vector<std::string> allow = {"A", "B"};
 };
@@ -48,6 +49,9 @@ class TestAgent {
   nlohmann::json status(const std::string& name) const;
   bool wait_until_filled(const std::string& name) const;
   std::vector<std::string> guests() const;
+  // 0: there is none. Of the movers, any.
+  pid_t mover() const;
+  pid_t vmm_of(const std::string& guest) const;
   // Whether it answers the operator at all.
   bool list_works() const { return list().is_object(); }
 
