@@ -88,6 +88,11 @@ JournalRow row_of(const Statement& statement) {
   return row;
 }
 
+Error unknown(const std::string& migration) {
+  return make_error(ErrorCode::kNotFound, "migration {} is not in the journal",
+                    migration);
+}
+
 }  // namespace
 
 struct Journal::Impl {
@@ -95,7 +100,8 @@ struct Journal::Impl {
   mutable std::mutex mutex;
   std::unique_ptr<sqlite3, int (*)(sqlite3*)> db{nullptr, sqlite3_close_v2};
   Durability durability = Durability::kWritten;
-  mutable Statement insert, update, set_mover, select_one, select_all, erase;
+  mutable Statement insert, update, set_mover, set_peer_name, select_one,
+      select_all, erase;
 
   Error trouble(const char* what) const {
     return make_error(ErrorCode::kIo, "the journal {}: {}: {}", path, what,
@@ -164,6 +170,7 @@ Status Journal::Impl::prepare() {
       {&set_mover,
        "UPDATE migrations SET mover_pid=?1, mover_start_ticks=?2"
        " WHERE migration=?3"},
+      {&set_peer_name, "UPDATE migrations SET peer_name=?1 WHERE migration=?2"},
       {&select_one, "SELECT " + columns + " FROM migrations WHERE migration=?"},
       {&select_all, "SELECT " + columns + " FROM migrations ORDER BY rowid"},
       {&erase,
@@ -253,9 +260,17 @@ Status Journal::set_mover(const std::string& migration, pid_t pid,
   update.bind(1, int64_t{pid});
   update.bind(2, static_cast<int64_t>(start_ticks));
   update.bind(3, migration);
-  return impl_->changed_one(
-      update, make_error(ErrorCode::kNotFound,
-                         "migration {} is not in the journal", migration));
+  return impl_->changed_one(update, unknown(migration));
+}
+
+Status Journal::set_peer_name(const std::string& migration,
+                              const std::string& name) {
+  const std::lock_guard lock(impl_->mutex);
+  CAUSEWAY_TRY(impl_->set_durability(Durability::kWritten));
+  Statement& update = impl_->set_peer_name;
+  update.bind(1, name);
+  update.bind(2, migration);
+  return impl_->changed_one(update, unknown(migration));
 }
 
 Result<std::optional<JournalEntry>> Journal::find(

@@ -51,6 +51,9 @@ class Journal {
                 const std::string& why = "");
   Status set_mover(const std::string& migration, pid_t pid,
                    uint64_t start_ticks);
+  // Whose word counts from here on. Before `committed`, which takes it to the
+  // disk with itself.
+  Status set_peer_name(const std::string& migration, const std::string& name);
 
   Result<std::optional<JournalEntry>> find(const std::string& migration) const;
   // Oldest first. One row that cannot be read is an Error: nothing may be

@@ -27,7 +27,8 @@ struct JournalEntry {
   MigrationRole role = MigrationRole::kSource;
   std::string guest;
   std::string peer;       // the other agent's address, to ask it
-  std::string peer_name;  // of its certificate; empty in clear
+  std::string peer_name;  // of its certificate; empty in the clear, and at the
+                          // source until the target has answered
   MigrationRecord record = MigrationRecord::kNothing;
   std::string boot;     // boot_id() when it was begun
   pid_t mover_pid = 0;  // 0: has none

@@ -1,5 +1,6 @@
 // Who may do what, over the real binaries; and the certificates that say so.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -110,6 +111,42 @@ TEST_F(TlsMoveTest, RenewedCertificatesNeedNoRestart) {
   const CommandResult back = migrate(b, a);
   EXPECT_EQ(back.exit_code, 0) << back.text() << a.log() << b.log();
   EXPECT_EQ(a.status("g").value("state", ""), "running");
+}
+
+// At the point of no return the target's host goes, and another one with a
+// certificate of the same CA takes its address: the source, started anew, does
+// not take its word for what has become of the guest.
+TEST_F(TlsMoveTest, TheSourceHearsNobodyButItsTarget) {
+  TestAgentOptions stopped;
+  stopped.stop_at = "source.committed";
+  TestAgent a(folder_, "A", stopped);
+  TestAgent b(folder_, "B");
+  ASSERT_EQ(run_guest(a).exit_code, 0);
+  RunningCommand moving(
+      folder_, {"migrate", "g", "--from", a.address(), "--to", b.address()});
+  ASSERT_TRUE(eventually([&] {
+    return a.mover() != 0 && state_of(a.mover()) == 'T';
+  })) << a.log()
+      << b.log();
+  a.stop(SIGKILL);
+  b.stop(SIGKILL);
+  {
+    TestAgentOptions at_b;
+    at_b.listen = b.address();
+    const TestAgent c(folder_, "C", at_b);
+    a.start();
+    EXPECT_TRUE(eventually([&] {
+      return causeway(folder_, {"status", "--agent", a.address()})
+                 .out.find("is \"C\", not \"B\"") != std::string::npos;
+    })) << causeway(folder_, {"status", "--agent", a.address()}).text();
+    EXPECT_EQ(a.status("g").value("state", ""), "frozen");
+  }
+  b.start();
+  EXPECT_TRUE(eventually([&] {
+    return b.status("g").value("state", "") == "running" && a.guests().empty();
+  })) << a.log()
+      << b.log();
+  EXPECT_NE(moving.wait().exit_code, 0);
 }
 
 TEST_F(TlsTest, AStrangerCommandsNobody) {

@@ -349,7 +349,7 @@ void Agent::forget_old_arrivals() {
 
 Result<control::OutcomeReply> Agent::outcome(const std::string& peer,
                                              const std::string& migration) {
-  CAUSEWAY_TRY(check_peer(peer, migration));
+  CAUSEWAY_TRY(check_peer(peer, migration, MigrationRole::kTarget));
   const ArrivalUse use(this, migration);
   if (use.get() == nullptr) {
     return make_error(ErrorCode::kNotFound, "host {} knows no migration {}",
@@ -364,21 +364,18 @@ Result<control::OutcomeReply> Agent::outcome(const std::string& peer,
   return reply;
 }
 
-// Whoever is let in may not touch what others have reserved.
-Status Agent::check_peer(const std::string& peer,
-                         const std::string& migration) const {
+// Whoever is let in may not touch what others have agreed on.
+Status Agent::check_peer(const std::string& peer, const std::string& migration,
+                         MigrationRole role) const {
   CAUSEWAY_ASSIGN(const auto entry, host_.journal.find(migration));
-  if (!entry || entry->role != MigrationRole::kTarget ||
-      entry->peer_name == peer) {
-    return {};
-  }
+  if (!entry || entry->role != role || entry->peer_name == peer) return {};
   return make_error(ErrorCode::kPermission,
                     "migration {} is \"{}\"'s, not \"{}\"'s", migration,
                     entry->peer_name, peer);
 }
 
 Status Agent::discard(const std::string& peer, const std::string& migration) {
-  CAUSEWAY_TRY(check_peer(peer, migration));
+  CAUSEWAY_TRY(check_peer(peer, migration, MigrationRole::kTarget));
   return discard_here(migration);
 }
 
@@ -400,7 +397,9 @@ bool Agent::under_way(const std::string& migration) {
          (arrival != arrivals_.end() && !arrival->second.arrival->ended());
 }
 
-Result<control::DecisionReply> Agent::decision(const std::string& migration) {
+Result<control::DecisionReply> Agent::decision(const std::string& peer,
+                                               const std::string& migration) {
+  CAUSEWAY_TRY(check_peer(peer, migration, MigrationRole::kSource));
   control::DecisionReply reply;
   // A departure whose mover is gone is still under way to its caller.
   const bool undecided = host_.undecided.has(migration);
@@ -447,7 +446,7 @@ bool Agent::never_started(const JournalEntry& entry) const {
 
 Result<control::CommitReply> Agent::commit(const std::string& peer,
                                            const std::string& migration) {
-  CAUSEWAY_TRY(check_peer(peer, migration));
+  CAUSEWAY_TRY(check_peer(peer, migration, MigrationRole::kTarget));
   control::CommitReply reply;
   if (under_way(migration)) return reply;
   if (Status done = make_it_run(migration); !done) {

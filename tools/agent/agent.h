@@ -68,15 +68,15 @@ class Agent {
   Status cancel(const std::string& migration);
   Status hold(const std::string& migration, bool held);
   Status watch(const std::string& migration, const WatchSink& sink);
-  // `peer`: the name of the source's agent, empty in the clear. What one peer
-  // has reserved no other may ask about, discard or commit.
+  // `peer`: the name of the agent that asks, empty in the clear. What two have
+  // agreed on no other may ask about, discard or commit.
   Result<control::ReserveReply> reserve(const std::string& peer,
                                         const control::ReserveRequest& request);
   Result<control::OutcomeReply> outcome(const std::string& peer,
                                         const std::string& migration);
   Status discard(const std::string& peer, const std::string& migration);
-  // Anyone may ask who knows the migration's id: nothing follows from it here.
-  Result<control::DecisionReply> decision(const std::string& migration);
+  Result<control::DecisionReply> decision(const std::string& peer,
+                                          const std::string& migration);
   Result<control::CommitReply> commit(const std::string& peer,
                                       const std::string& migration);
   Result<control::MigrationList> list_migrations();
@@ -89,8 +89,9 @@ class Agent {
     int calls = 0;
   };
   class ArrivalUse;
-  Status check_peer(const std::string& peer,
-                    const std::string& migration) const;
+  // `role`: what this host is in it.
+  Status check_peer(const std::string& peer, const std::string& migration,
+                    MigrationRole role) const;
   Status discard_here(const std::string& migration);
 
   Agent(const AgentOptions& options, GuestStore store, Journal journal);

@@ -193,6 +193,7 @@ Status Departure::reserve() {
   if (!reserved) return reserved.error();
   const control::ReserveReply& reply = reserved->reply;
   target_name_ = reserved->agent_name;
+  CAUSEWAY_TRY(host_->journal.set_peer_name(id_, target_name_));
   auto peer = reachable(reply.mover_address(), request_.to());
   if (peer) {
     peer_ = *peer;

@@ -114,7 +114,7 @@ Result<control::DecisionReply> Gatekeeper::decision(
   if (!rules_.in_clear && caller.name.empty()) {
     return refused(rules_, caller, "may not ask", "--allow");
   }
-  return agent_->decision(migration);
+  return agent_->decision(caller.name, migration);
 }
 
 Result<control::CommitReply> Gatekeeper::commit(const Caller& caller,

@@ -5,8 +5,8 @@
 //               decide
 //   peers       --allow NAME: other agents, whose guests may come here
 //               reserve, outcome, discard, commit
-//   any host    with a certificate of the CA: what became of a migration whose
-//               number it knows (decision)
+//   any host    with a certificate of the CA: what became of a migration that
+//               goes to it (decision)
 //
 // In the clear there are no names, and everyone may do everything.
 //

@@ -50,6 +50,7 @@ TEST_F(JournalTest, RemembersAcrossOpenings) {
     Journal journal = open();
     ASSERT_TRUE(journal.begin(entry("m1")));
     ASSERT_TRUE(journal.set_mover("m1", 42, 4711));
+    ASSERT_TRUE(journal.set_peer_name("m1", "hostb"));
     ASSERT_TRUE(journal.record("m1", MigrationRecord::kNothing,
                                MigrationRecord::kCommitted,
                                Durability::kSynced));
@@ -59,6 +60,7 @@ TEST_F(JournalTest, RemembersAcrossOpenings) {
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->record, MigrationRecord::kCommitted);
   EXPECT_EQ((*found)->guest, "vm1");
+  EXPECT_EQ((*found)->peer_name, "hostb");
   EXPECT_EQ((*found)->mover_pid, 42);
   EXPECT_EQ((*found)->mover_start_ticks, 4711u);
   EXPECT_EQ((*found)->boot, boot_id());
@@ -70,6 +72,8 @@ TEST_F(JournalTest, KnowsNothingOfOtherMigrations) {
   const auto found = journal.find("m1");
   ASSERT_TRUE(found);
   EXPECT_FALSE(*found);
+  EXPECT_EQ(journal.set_peer_name("m1", "hostb").error().code,
+            ErrorCode::kNotFound);
 }
 
 TEST_F(JournalTest, AMigrationBeginsOnce) {

@@ -1,5 +1,5 @@
-// What one peer has reserved no other may touch, also when the agent that let
-// it in has ended since: the journal remembers whose it is.
+// What two hosts have agreed on no third may touch or ask about, also when the
+// agent that let it in has ended since: the journal remembers whose it is.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr const char* kMigration = "0123456789abcdef";
+constexpr const char* kDeparture = "fedcba9876543210";
 
 class AgentPeerTest : public testing::Test {
  protected:
@@ -35,6 +36,12 @@ class AgentPeerTest : public testing::Test {
     entry.boot = boot_id();
     Journal journal = Journal::open(folder_ + "/journal.db").value();
     EXPECT_TRUE(journal.begin(entry));
+    entry.migration = kDeparture;
+    entry.role = MigrationRole::kSource;
+    EXPECT_TRUE(journal.begin(entry));
+    EXPECT_TRUE(journal.record(kDeparture, MigrationRecord::kNothing,
+                               MigrationRecord::kAborted,
+                               Durability::kWritten));
   }
   ~AgentPeerTest() override {
     agent_.reset();
@@ -58,6 +65,9 @@ TEST_F(AgentPeerTest, AnotherPeerIsRefused) {
     const auto committed = agent_->commit(other, kMigration);
     ASSERT_FALSE(committed);
     EXPECT_EQ(committed.error().code, ErrorCode::kPermission);
+    const auto decided = agent_->decision(other, kDeparture);
+    ASSERT_FALSE(decided);
+    EXPECT_EQ(decided.error().code, ErrorCode::kPermission);
   }
 }
 
@@ -66,6 +76,9 @@ TEST_F(AgentPeerTest, ThePeerItselfIsHeard) {
   EXPECT_TRUE(agent_->commit("a", kMigration));
   EXPECT_EQ(agent_->outcome("a", kMigration).error().code,
             ErrorCode::kNotFound);
+  const auto decided = agent_->decision("a", kDeparture);
+  ASSERT_TRUE(decided);
+  EXPECT_EQ(decided->decision(), control::DecisionReply::ABORT);
 }
 
 }  // namespace
