@@ -258,6 +258,25 @@ TEST_F(KvmMigrationTest, GuestsOutliveTheirAgent) {
   EXPECT_EQ(a_.status("g").value("pid", 0), pid);
 }
 
+// Each that hangs is waited for: one after the other they would take longer
+// than a caller waits.
+TEST_F(KvmMigrationTest, VmmsThatHangKeepNobodyWaiting) {
+  std::vector<pid_t> vmms;
+  for (const char* name : {"g1", "g2", "g3", "g4", "g5", "g6"}) {
+    ASSERT_EQ(a_.run_guest(name, {"--memory", "8M"}).exit_code, 0);
+    vmms.push_back(a_.status(name).value("pid", 0));
+    ASSERT_GT(vmms.back(), 0);
+  }
+  for (const pid_t pid : vmms) kill(pid, SIGSTOP);
+  EXPECT_EQ(a_.guests().size(), 6u);
+  a_.stop(SIGKILL);
+  a_.start();
+  EXPECT_EQ(a_.guests().size(), 6u);
+  for (const pid_t pid : vmms) kill(pid, SIGCONT);
+  EXPECT_TRUE(eventually(
+      [&] { return a_.status("g6").value("state", "") == "running"; }));
+}
+
 // As after a power cut: the disk may be the only copy.
 TEST_F(KvmMigrationTest, AGuestThatDiedWithoutAnAgentKeepsItsDisk) {
   ASSERT_EQ(a_.run_guest("g", {"--memory", "32M", "--disk", "1M"}).exit_code,

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "tools/agent/at_once.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/limits.h"
@@ -183,9 +184,11 @@ control::GuestStatus Agent::status_of(const GuestView& view) const {
 control::GuestList Agent::list_guests() {
   control::GuestList list;
   list.set_agent(host_.name);
-  for (const GuestView& view : host_.table.all()) {
-    *list.add_guests() = status_of(view);
-  }
+  const std::vector<GuestView> views = host_.table.all();
+  for (size_t i = 0; i < views.size(); ++i) list.add_guests();
+  for_each_at_once(views.size(), [&](size_t i) {
+    *list.mutable_guests(static_cast<int>(i)) = status_of(views[i]);
+  });
   return list;
 }
 

@@ -28,6 +28,10 @@ inline constexpr std::chrono::milliseconds kMoverConnectTimeout{10000};
 // milliseconds; one that hangs is killed.
 inline constexpr std::chrono::milliseconds kMoverCancelTimeout{10000};
 
+// Guests that an agent asks at once: enough to hide the time that a busy
+// host's VMMs take to answer, few enough to be cheap.
+inline constexpr size_t kGuestsAtOnceMax = 16;
+
 // How often the other end is asked about an undecided migration: an operator
 // waits for it, and a question is cheap.
 inline constexpr std::chrono::milliseconds kAskPeriod{500};

@@ -4,8 +4,10 @@
 #include <spdlog/spdlog.h>
 
 #include <map>
+#include <mutex>
 #include <set>
 
+#include "tools/agent/at_once.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/limits.h"
@@ -38,7 +40,8 @@ class Recovery {
         departures_.insert_or_assign(entry.guest, entry);
       }
     }
-    for (const std::string& name : host_->store.names()) recover_guest(name);
+    const std::vector<std::string> names = host_->store.names();
+    for_each_at_once(names.size(), [&](size_t i) { recover_guest(names[i]); });
     for (const JournalEntry& entry : entries) close_row(entry);
     return host_->journal.forget_old(kEndedMigrationsMax);
   }
@@ -56,11 +59,13 @@ class Recovery {
     mover->wait();
   }
 
+  // Any thread.
   void recover_guest(const std::string& name) {
     auto record = host_->store.load(name);
     if (!record) {
       spdlog::error("the folder of guest {} is left alone: {}", name,
                     record.error().message);
+      const std::lock_guard lock(unreadable_mutex_);
       unreadable_.insert(name);
       return;
     }
@@ -161,7 +166,8 @@ class Recovery {
   Host* host_;
   std::map<std::string, JournalEntry> arrivals_;    // by migration
   std::map<std::string, JournalEntry> departures_;  // open ones, by guest
-  std::set<std::string> unreadable_;                // guests
+  std::mutex unreadable_mutex_;
+  std::set<std::string> unreadable_;  // guests
 };
 
 }  // namespace
