@@ -57,6 +57,9 @@ void declare(CLI::App& app, GuestOptions& options, RawOptions& raw) {
       ->required();
   app.add_flag("--incoming", options.incoming,
                "Wait for the state of a guest that moves here");
+  app.add_flag("--leash", options.leash,
+               "Begin when a line has come on standard input; end if that "
+               "ends before");
   app.add_option("--ready-fd", raw.ready_fd,
                  "Descriptor that gets \"ready\" or \"error CODE MESSAGE\"");
   app.add_option("--log", options.log_path, "Log file; none: standard error");

@@ -29,6 +29,7 @@ struct GuestOptions {
   std::string shim_socket_path;
   std::string monitor_socket_path;
   bool incoming = false;  // a shell that waits for a guest's state
+  bool leash = false;     // begins with a line on stdin, ends with its end
   std::optional<int> ready_fd;
   std::string log_path;  // empty: standard error
 };

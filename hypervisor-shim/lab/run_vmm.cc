@@ -88,6 +88,18 @@ class EndEvents {
   UniqueFd stop_fd_;
 };
 
+// Whoever starts it has written down its pid when the line comes.
+Status await_leash() {
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(STDIN_FILENO, &byte, 1);
+  } while ((got == 1 && byte != '\n') || (got < 0 && errno == EINTR));
+  if (got == 1) return {};
+  return make_error(ErrorCode::kCancelled,
+                    "whoever started this VMM is gone: it ends");
+}
+
 Status run(const VmmKind& kind, const GuestOptions& options) {
   CAUSEWAY_TRY(open_log(options.log_path));
   CAUSEWAY_ASSIGN(const EndEvents end, EndEvents::create());
@@ -115,7 +127,9 @@ int run_vmm(const VmmKind& kind, int argc, const char* const* argv) {
     return 0;
   }
   const GuestOptions& options = parsed->options;
-  const Status ran = run(kind, options);
+  Status ran;
+  if (options.leash) ran = await_leash();
+  if (ran) ran = run(kind, options);
   return ran ? 0 : fail(ran.error(), options.ready_fd);
 }
 

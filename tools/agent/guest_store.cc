@@ -25,6 +25,40 @@ Status make_folder(const std::string& path) {
   return errno_error(errno, "making the folder " + path);
 }
 
+// No guest's name begins with a dot.
+std::string hidden_folder(const std::string& folder, const std::string& name) {
+  return folder + "/guests/." + name;
+}
+
+void remove_hidden_folders(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry :
+       fs::directory_iterator(folder + "/guests", ignored)) {
+    if (entry.path().filename().string().starts_with('.')) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
+// A reader, or a crash, finds the old record or the new one.
+Status write_record(const GuestRecord& record, const std::string& path) {
+  const std::string fresh = path + ".new";
+  const nlohmann::json json = {{"config", config_to_json(record.config)},
+                               {"pid", record.pid},
+                               {"start_ticks", record.start_ticks},
+                               {"incoming", record.incoming}};
+  {
+    std::ofstream file(fresh, std::ios::trunc);
+    file << json.dump(2) << "\n";
+    file.flush();
+    if (!file) return errno_error(errno, "writing " + fresh);
+  }
+  if (rename(fresh.c_str(), path.c_str()) != 0) {
+    return errno_error(errno, "renaming " + fresh);
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_guest_name(const std::string& name) {
@@ -57,6 +91,7 @@ Result<GuestStore> GuestStore::open(const std::string& state_folder) {
                       "give this one its own --state",
                       folder);
   }
+  remove_hidden_folders(folder);
   return GuestStore(folder, std::move(lock));
 }
 
@@ -71,7 +106,8 @@ GuestPaths GuestStore::paths(const std::string& name) const {
   return paths;
 }
 
-Result<GuestPaths> GuestStore::create(const std::string& name) const {
+Result<GuestPaths> GuestStore::create(const GuestRecord& record) const {
+  const std::string& name = record.config.name();
   CAUSEWAY_TRY(check_guest_name(name));
   GuestPaths made = paths(name);
   if (made.monitor_socket.size() > kSocketPathBytesMax) {
@@ -80,32 +116,22 @@ Result<GuestPaths> GuestStore::create(const std::string& name) const {
                       "shorter guest name or --state",
                       made.monitor_socket, kSocketPathBytesMax);
   }
-  if (mkdir(made.folder.c_str(), 0700) == 0) return made;
-  if (errno == EEXIST) {
+  const std::string hidden = hidden_folder(folder_, name);
+  CAUSEWAY_TRY(make_folder(hidden));
+  CAUSEWAY_TRY(write_record(record, hidden + "/guest.json"));
+  if (rename(hidden.c_str(), made.folder.c_str()) == 0) return made;
+  const int error = errno;
+  std::error_code ignored;
+  fs::remove_all(hidden, ignored);
+  if (error == ENOTEMPTY || error == EEXIST) {
     return make_error(ErrorCode::kAlreadyExists,
                       "there is a guest named {} already", name);
   }
-  return errno_error(errno, "making the folder " + made.folder);
+  return errno_error(error, "making the folder " + made.folder);
 }
 
 Status GuestStore::save(const GuestRecord& record) const {
-  const std::string path = paths(record.config.name()).record;
-  const std::string fresh = path + ".new";
-  nlohmann::json json = {{"config", config_to_json(record.config)},
-                         {"pid", record.pid},
-                         {"start_ticks", record.start_ticks},
-                         {"incoming", record.incoming}};
-  {
-    std::ofstream file(fresh, std::ios::trunc);
-    file << json.dump(2) << "\n";
-    file.flush();
-    if (!file) return errno_error(errno, "writing " + fresh);
-  }
-  // A reader, or a crash, finds the old record or the new one.
-  if (rename(fresh.c_str(), path.c_str()) != 0) {
-    return errno_error(errno, "renaming " + fresh);
-  }
-  return {};
+  return write_record(record, paths(record.config.name()).record);
 }
 
 Result<GuestRecord> GuestStore::load(const std::string& name) const {
@@ -130,8 +156,11 @@ Result<GuestRecord> GuestStore::load(const std::string& name) const {
 }
 
 void GuestStore::remove(const std::string& name) const {
+  // In one step, or a crash would leave a part without its record.
+  const std::string hidden = hidden_folder(folder_, name);
   std::error_code ignored;
-  fs::remove_all(paths(name).folder, ignored);
+  fs::rename(paths(name).folder, hidden, ignored);
+  fs::remove_all(hidden, ignored);
 }
 
 std::vector<std::string> GuestStore::names() const {

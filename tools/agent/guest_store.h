@@ -9,6 +9,8 @@
 //       guest.json             the GuestRecord
 //       disk.raw               unless the operator gave a file
 //       shim.sock monitor.sock vmm.log
+//     guests/.NAME             one that is being made or removed: never there
+//                              while a guest's VMM is
 //
 // Thread-safe: holds no state but the directory; the caller sees to it that
 // one thread at a time works on one guest.
@@ -28,7 +30,7 @@ namespace causeway {
 
 struct GuestRecord {
   control::GuestConfig config;
-  pid_t pid = -1;  // of the VMM
+  pid_t pid = -1;  // of the VMM; -1: none has been let go (vmm_launcher.h)
   uint64_t start_ticks = 0;
   // The migration that is bringing it, until it runs here.
   std::string incoming;
@@ -45,15 +47,17 @@ struct GuestPaths {
 
 class GuestStore {
  public:
-  // Creates what is missing. kAlreadyExists: another agent has it.
+  // Creates what is missing, removes what an earlier agent was making or
+  // removing. kAlreadyExists: another agent has it.
   static Result<GuestStore> open(const std::string& state_folder);
 
   const std::string& folder() const { return folder_; }
   std::string journal() const { return folder_ + "/journal.db"; }
   GuestPaths paths(const std::string& name) const;
 
-  // Makes the guest's folder. kAlreadyExists when there is one.
-  Result<GuestPaths> create(const std::string& name) const;
+  // Makes the guest's folder, at once with its record. kAlreadyExists when
+  // there is one.
+  Result<GuestPaths> create(const GuestRecord& record) const;
   Status save(const GuestRecord& record) const;
   Result<GuestRecord> load(const std::string& name) const;
   // All that is in the guest's folder. The operator's disk is not.

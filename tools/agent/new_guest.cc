@@ -175,19 +175,21 @@ NewGuest::~NewGuest() {
 Status NewGuest::make(const control::GuestConfig& config,
                       const std::string& incoming) {
   CAUSEWAY_TRY(check_room(config));
-  CAUSEWAY_ASSIGN(paths_, host_->store.create(config.name()));
+  record_.config = config;
+  record_.incoming = incoming;
+  CAUSEWAY_ASSIGN(paths_, host_->store.create(record_));
   has_folder_ = true;
   if (config.disk_bytes() > 0 && config.disk_path().empty()) {
     CAUSEWAY_TRY(make_disk(paths_.disk, config.disk_bytes()));
   }
   CAUSEWAY_ASSIGN(StartingVmm starting,
                   host_->launcher.start(config, paths_, !incoming.empty()));
-  record_.config = config;
   record_.pid = starting.pid();
   record_.start_ticks = starting.start_ticks();
-  record_.incoming = incoming;
   starting_.emplace(std::move(starting));
-  return host_->store.save(record_);
+  CAUSEWAY_TRY(host_->store.save(record_));
+  starting_->let_go();
+  return {};
 }
 
 Status NewGuest::check_room(const control::GuestConfig& config) const {

@@ -77,7 +77,13 @@ class Recovery {
         record->config,
         incoming ? GuestPhase::kArriving : GuestPhase::kStarting, host_->name);
     CAUSEWAY_ASSERT(claim.has_value());
-    if (incoming) {
+    if (record->pid < 0) {
+      spdlog::warn("guest {} was being made: what there is of it is removed",
+                   name);
+      // Goes with this object.
+      const auto unmade = NewGuest::adopt(host_, std::move(*record),
+                                          std::move(*claim), std::nullopt);
+    } else if (incoming) {
       recover_arrival(std::move(*record), std::move(*claim), std::move(vmm));
     } else {
       recover_own(*record, std::move(*claim), std::move(vmm));

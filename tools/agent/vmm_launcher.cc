@@ -36,6 +36,7 @@ std::vector<std::string> vmm_arguments(const control::GuestConfig& config,
                                         paths.monitor_socket,
                                         "--log",
                                         paths.log,
+                                        "--leash",
                                         "--ready-fd",
                                         std::to_string(kPassedFd)};
   if (config.disk_bytes() > 0) {
@@ -69,6 +70,7 @@ Result<StartingVmm> VmmLauncher::start(const control::GuestConfig& config,
                                        const GuestPaths& paths,
                                        bool incoming) const {
   CAUSEWAY_ASSIGN(Pipe ready, make_pipe());
+  CAUSEWAY_ASSIGN(Pipe leash, make_pipe());
   UniqueFd log(::open(paths.log.c_str(),
                       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!log) return errno_error(errno, "opening " + paths.log);
@@ -79,11 +81,19 @@ Result<StartingVmm> VmmLauncher::start(const control::GuestConfig& config,
   options.argv.insert(options.argv.end(), extra_arguments_.begin(),
                       extra_arguments_.end());
   options.own_session = true;
+  options.stdin_fd = leash.read.get();
   options.stdout_fd = log.get();
   options.stderr_fd = log.get();
   options.pass_fd = ready.write.get();
   CAUSEWAY_ASSIGN(ChildProcess process, ChildProcess::spawn(options));
-  return StartingVmm(std::move(process), std::move(ready.read), paths.log);
+  return StartingVmm(std::move(process), std::move(leash.write),
+                     std::move(ready.read), paths.log);
+}
+
+void StartingVmm::let_go() {
+  // One that has died already is for await_ready() to tell of.
+  (void)write_all(leash_.get(), "go\n", "the VMM").has_value();
+  leash_.reset();
 }
 
 Result<ChildProcess> StartingVmm::await_ready() && {

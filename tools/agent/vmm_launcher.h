@@ -1,5 +1,8 @@
 // VmmLauncher: starts VMMs, one process a guest, in a session of its own so
 // that a guest outlives its agent.
+//
+// A VMM does nothing until it is let go, and ends when its agent does before:
+// so that there is never one that no record names.
 #pragma once
 
 #include <string>
@@ -15,13 +18,18 @@ namespace causeway {
 // A VMM that was started and has not said yet whether it is ready.
 class StartingVmm {
  public:
-  StartingVmm(ChildProcess process, UniqueFd ready, std::string log_path)
+  StartingVmm(ChildProcess process, UniqueFd leash, UniqueFd ready,
+              std::string log_path)
       : process_(std::move(process)),
+        leash_(std::move(leash)),
         ready_(std::move(ready)),
         log_path_(std::move(log_path)) {}
 
   pid_t pid() const { return process_.pid(); }
   uint64_t start_ticks() const { return process_.start_ticks(); }
+
+  // Its pid is recorded: it may begin.
+  void let_go();
 
   // Waits until the guest runs (a shell: until it can take a guest). On an
   // Error, the VMM's own words, the process is gone.
@@ -29,6 +37,7 @@ class StartingVmm {
 
  private:
   ChildProcess process_;
+  UniqueFd leash_;  // its standard input
   UniqueFd ready_;
   std::string log_path_;
 };

@@ -48,6 +48,7 @@ TEST(Options, AllOfThem) {
                              "--cpu-mask",
                              "avx512f,sha_ni",
                              "--incoming",
+                             "--leash",
                              "--ready-fd",
                              "5",
                              "--log",
@@ -67,6 +68,7 @@ TEST(Options, AllOfThem) {
   EXPECT_EQ(options.tracker, TrackerKind::kRing);
   EXPECT_EQ(options.cpu_mask, (std::vector<std::string>{"avx512f", "sha_ni"}));
   EXPECT_TRUE(options.incoming);
+  EXPECT_TRUE(options.leash);
   EXPECT_EQ(options.ready_fd, 5);
   EXPECT_EQ(options.log_path, "l");
 }

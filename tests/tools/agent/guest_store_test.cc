@@ -43,7 +43,10 @@ class GuestStoreTest : public ::testing::Test {
 TEST_F(GuestStoreTest, RecordsReadBack) {
   auto store = GuestStore::open(folder_ + "/state");
   ASSERT_TRUE(store);
-  ASSERT_TRUE(store->create("g1"));
+  GuestRecord first = record("g1");
+  first.pid = -1;
+  ASSERT_TRUE(store->create(first));
+  EXPECT_EQ(store->load("g1")->pid, -1);
   ASSERT_TRUE(store->save(record("g1")));
   const auto loaded = store->load("g1");
   ASSERT_TRUE(loaded) << loaded.error().message;
@@ -60,7 +63,7 @@ TEST_F(GuestStoreTest, RecordsReadBack) {
 TEST_F(GuestStoreTest, FoldersAreForTheOwnerOnly) {
   auto store = GuestStore::open(folder_ + "/state");
   ASSERT_TRUE(store);
-  const auto paths = store->create("g1");
+  const auto paths = store->create(record("g1"));
   ASSERT_TRUE(paths);
   struct stat stat = {};
   ASSERT_EQ(::stat(paths->folder.c_str(), &stat), 0);
@@ -69,10 +72,28 @@ TEST_F(GuestStoreTest, FoldersAreForTheOwnerOnly) {
 
 TEST_F(GuestStoreTest, ATakenNameIsRefused) {
   auto store = GuestStore::open(folder_ + "/state");
-  ASSERT_TRUE(store->create("g1"));
-  const auto again = store->create("g1");
+  ASSERT_TRUE(store->create(record("g1")));
+  const auto again = store->create(record("g1"));
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
+}
+
+// An agent may be killed between any two of its steps.
+TEST_F(GuestStoreTest, WhatWasBeingMadeOrRemovedIsGoneWithTheNextAgent) {
+  {
+    auto store = GuestStore::open(folder_ + "/state");
+    ASSERT_TRUE(store);
+    const auto paths = store->create(record("g1"));
+    ASSERT_TRUE(paths);
+    fs::rename(paths->folder, folder_ + "/state/guests/.g1");
+    ASSERT_TRUE(store->create(record("g2")));
+    EXPECT_EQ(store->names(), std::vector<std::string>{"g2"});
+  }
+  auto store = GuestStore::open(folder_ + "/state");
+  ASSERT_TRUE(store);
+  EXPECT_FALSE(fs::exists(folder_ + "/state/guests/.g1"));
+  EXPECT_EQ(store->names(), std::vector<std::string>{"g2"});
+  EXPECT_TRUE(store->create(record("g1")));
 }
 
 TEST_F(GuestStoreTest, OneAgentAFolder) {
@@ -88,13 +109,13 @@ TEST_F(GuestStoreTest, OneAgentAFolder) {
 TEST_F(GuestStoreTest, DamagedRecordsAreErrors) {
   auto store = GuestStore::open(folder_ + "/state");
   ASSERT_TRUE(store);
-  const auto paths = store->create("g1");
+  const auto paths = store->create(record("g1"));
   for (const char* text :
        {"", "{", "[]", "{}", R"({"config":{}})", R"({"config":3,"pid":"x"})"}) {
     std::ofstream(paths->record) << text;
     EXPECT_FALSE(store->load("g1")) << text;
   }
-  ASSERT_TRUE(store->create("g2"));
+  ASSERT_TRUE(store->create(record("g2")));
   ASSERT_TRUE(store->save(record("g2")));
   fs::copy_file(store->paths("g2").record, paths->record,
                 fs::copy_options::overwrite_existing);
@@ -104,7 +125,7 @@ TEST_F(GuestStoreTest, DamagedRecordsAreErrors) {
 TEST_F(GuestStoreTest, ALongSocketPathIsRefusedBeforeAnythingIsMade) {
   auto store = GuestStore::open(folder_ + "/" + std::string(60, 's'));
   ASSERT_TRUE(store);
-  const auto paths = store->create(std::string(30, 'g'));
+  const auto paths = store->create(record(std::string(30, 'g')));
   ASSERT_FALSE(paths);
   EXPECT_NE(paths.error().message.find("shorter"), std::string::npos);
   EXPECT_TRUE(store->names().empty());
