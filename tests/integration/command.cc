@@ -1,6 +1,5 @@
 #include "tests/integration/command.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -50,30 +49,6 @@ std::string fresh_name(const TestFolder& folder) {
   return folder.file("command-" + std::to_string(count++));
 }
 
-std::vector<pid_t> all_pids() {
-  std::vector<pid_t> pids;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
-    const pid_t pid = atoi(entry.path().filename().c_str());
-    if (pid > 0) pids.push_back(pid);
-  }
-  return pids;
-}
-
-std::string proc_file(pid_t pid, const char* name) {
-  return read_file("/proc/" + std::to_string(pid) + "/" + name);
-}
-
-char state_in(const std::string& stat) {
-  const size_t name_end = stat.rfind(')');
-  return name_end == std::string::npos ? 'X' : stat[name_end + 2];
-}
-
-bool dead(const std::string& stat) {
-  const char state = state_in(stat);
-  return state == 'Z' || state == 'X';
-}
-
 }  // namespace
 
 std::string binary_folder() {
@@ -99,10 +74,11 @@ TestFolder::~TestFolder() {
   ::unsetenv("CAUSEWAY_TLS");
 }
 
-std::string TestFolder::certificates(const std::string& name) const {
+std::string TestFolder::certificates(
+    const std::string& name, const std::vector<std::string>& addresses) const {
   const std::string folder = authority() + "/" + name;
   if (!fs::exists(folder)) {
-    CAUSEWAY_ASSERT(make_host(authority(), {name}));
+    CAUSEWAY_ASSERT(make_host(authority(), {name, addresses}));
   }
   return folder;
 }
@@ -151,45 +127,6 @@ std::string read_file(const std::string& path) {
   // Not by iterators, which throw when a process ends while it is read.
   if (file.peek() != EOF) text << file.rdbuf();
   return text.str();
-}
-
-std::vector<pid_t> processes_with(const std::string& text) {
-  std::vector<pid_t> found;
-  for (const pid_t pid : all_pids()) {
-    if (pid == getpid() || dead(proc_file(pid, "stat"))) continue;
-    const std::string line = proc_file(pid, "cmdline");
-    if (line.find(text) != std::string::npos) found.push_back(pid);
-  }
-  return found;
-}
-
-std::vector<pid_t> children_of(pid_t parent) {
-  std::vector<pid_t> found;
-  for (const pid_t pid : all_pids()) {
-    const std::string stat = proc_file(pid, "stat");
-    if (dead(stat)) continue;
-    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
-    std::string state;
-    pid_t ppid = 0;
-    fields >> state >> ppid;
-    if (ppid == parent) found.push_back(pid);
-  }
-  return found;
-}
-
-char state_of(pid_t pid) { return state_in(proc_file(pid, "stat")); }
-
-std::vector<std::string> sockets_with(const std::string& text) {
-  std::vector<std::string> found;
-  std::ifstream file("/proc/net/unix");
-  std::string line;
-  while (std::getline(file, line)) {
-    const size_t slash = line.find('/');
-    if (slash == std::string::npos) continue;
-    const std::string path = line.substr(slash);
-    if (path.find(text) != std::string::npos) found.push_back(path);
-  }
-  return found;
 }
 
 bool eventually(const std::function<bool()>& condition) {

@@ -23,8 +23,11 @@ class TestFolder {
  public:
   TestFolder();
   ~TestFolder();
-  // The certificates of `name`, made if there are none: for --tls.
-  std::string certificates(const std::string& name) const;
+  // The certificates of `name`, made if there are none: for --tls. It is
+  // called at `addresses` besides the loopback.
+  std::string certificates(
+      const std::string& name,
+      const std::vector<std::string>& addresses = {}) const;
   std::string authority() const { return file("pki"); }
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
@@ -69,15 +72,6 @@ CommandResult causeway(const TestFolder& folder,
                        const std::vector<std::string>& arguments);
 
 std::string read_file(const std::string& path);
-
-// Processes, apart from dead ones, whose command line has `text`.
-std::vector<pid_t> processes_with(const std::string& text);
-// Programs of Causeway whose parent is `parent`.
-std::vector<pid_t> children_of(pid_t parent);
-// Of /proc: 'T' stopped, 'Z' a zombie; 'X' when there is none.
-char state_of(pid_t pid);
-// Bound UNIX sockets whose path has `text`.
-std::vector<std::string> sockets_with(const std::string& text);
 
 // Polls `condition` until it holds; false when time is up.
 bool eventually(const std::function<bool()>& condition);

@@ -19,9 +19,11 @@ TestAgent::TestAgent(const TestFolder& folder, const std::string& name,
       options_(std::move(options)),
       log_path_(folder.file(name + ".log")) {
   if (options_.state_folder.empty()) options_.state_folder = folder.file(name);
+  address_ = options_.listen.empty() ? host_address() + ":0" : options_.listen;
   if (!options_.clear) {
     // Of whoever runs it: a wrapper may make it someone else.
-    const std::string key = folder_.certificates(name_) + "/host.key";
+    const std::string key =
+        folder_.certificates(name_, {host_address()}) + "/host.key";
     struct stat owner = {};
     if (::stat(options_.state_folder.c_str(), &owner) == 0) {
       CAUSEWAY_ASSERT(::chown(key.c_str(), owner.st_uid, owner.st_gid) == 0);
@@ -36,34 +38,56 @@ TestAgent::~TestAgent() {
   stop(SIGTERM);
 }
 
+std::string TestAgent::host_address() const {
+  return options_.network == nullptr ? "127.0.0.1"
+                                     : options_.network->address(options_.host);
+}
+
+std::string TestAgent::operator_address() const {
+  return options_.network == nullptr
+             ? address_
+             : "unix:" + options_.state_folder + "/agent.sock";
+}
+
+std::vector<std::string> TestAgent::arguments() const {
+  std::vector<std::string> all = options_.wrapper;
+  if (!options_.stop_at.empty()) {
+    all.insert(all.end(),
+               {"/usr/bin/env", "CAUSEWAY_STOP_AT=" + options_.stop_at});
+  }
+  all.insert(all.end(),
+             {binary_folder() + "/causeway", "agent", "--name", name_,
+              "--listen", address_, "--state", options_.state_folder});
+  if (options_.clear) {
+    all.emplace_back("--clear");
+  } else {
+    all.insert(all.end(),
+               {"--tls", folder_.certificates(name_, {host_address()}),
+                "--operator", "operator"});
+    for (const std::string& name : options_.allow) {
+      all.insert(all.end(), {"--allow", name});
+    }
+  }
+  all.insert(all.end(), options_.arguments.begin(), options_.arguments.end());
+  return all;
+}
+
 void TestAgent::start() {
   Pipe out = make_pipe().value();
   const UniqueFd log(::open(log_path_.c_str(),
                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   SpawnOptions spawn;
-  spawn.argv = options_.wrapper;
-  if (!options_.stop_at.empty()) {
-    spawn.argv.insert(spawn.argv.end(),
-                      {"/usr/bin/env", "CAUSEWAY_STOP_AT=" + options_.stop_at});
-  }
-  spawn.argv.insert(spawn.argv.end(),
-                    {binary_folder() + "/causeway", "agent", "--name", name_,
-                     "--listen", address_.empty() ? options_.listen : address_,
-                     "--state", options_.state_folder});
-  if (options_.clear) {
-    spawn.argv.emplace_back("--clear");
-  } else {
-    spawn.argv.insert(spawn.argv.end(), {"--tls", folder_.certificates(name_),
-                                         "--operator", "operator"});
-    for (const std::string& name : options_.allow) {
-      spawn.argv.insert(spawn.argv.end(), {"--allow", name});
-    }
-  }
-  spawn.argv.insert(spawn.argv.end(), options_.arguments.begin(),
-                    options_.arguments.end());
+  spawn.argv = arguments();
   spawn.stdout_fd = out.write.get();
   spawn.stderr_fd = log.get();
-  process_.emplace(ChildProcess::spawn(spawn).value());
+  const auto start_it = [&]() -> Status {
+    CAUSEWAY_ASSIGN(ChildProcess process, ChildProcess::spawn(spawn));
+    process_.emplace(std::move(process));
+    return {};
+  };
+  CAUSEWAY_ASSERT(options_.network == nullptr
+                      ? start_it()
+                      : options_.network->run_on(options_.host, start_it));
   out.write.reset();
   LineReader reader(out.read.get(), "agent " + name_);
   std::string line;
@@ -87,7 +111,8 @@ void TestAgent::stop(int signal) {
 
 CommandResult TestAgent::run_guest(
     const std::string& name, const std::vector<std::string>& arguments) const {
-  std::vector<std::string> all = {"guest", "run", name, "--agent", address_};
+  std::vector<std::string> all = {"guest", "run", name, "--agent",
+                                  operator_address()};
   if (options_.clear) all.emplace_back("--clear");
   all.insert(all.end(), arguments.begin(), arguments.end());
   return causeway(folder_, all);
@@ -95,16 +120,16 @@ CommandResult TestAgent::run_guest(
 
 CommandResult TestAgent::guest(const std::string& command,
                                const std::string& name) const {
-  std::vector<std::string> all = {"guest", command, name, "--agent", address_};
+  std::vector<std::string> all = {"guest", command, name, "--agent",
+                                  operator_address()};
   if (options_.clear) all.emplace_back("--clear");
   return causeway(folder_, all);
 }
 
-nlohmann::json TestAgent::list() const {
-  std::vector<std::string> all = {"guest",  "list",   "--agent",
-                                  address_, "--json", "-"};
-  if (options_.clear) all.emplace_back("--clear");
-  const CommandResult result = causeway(folder_, all);
+nlohmann::json TestAgent::ask(std::vector<std::string> command) const {
+  command.insert(command.end(), {"--agent", operator_address(), "--json", "-"});
+  if (options_.clear) command.emplace_back("--clear");
+  const CommandResult result = causeway(folder_, command);
   return nlohmann::json::parse(result.out, nullptr, false);
 }
 
@@ -131,6 +156,17 @@ std::vector<std::string> TestAgent::guests() const {
   return names;
 }
 
+nlohmann::json TestAgent::migrations() const {
+  const auto all = ask({"status"});
+  return all.is_object() ? all["migrations"] : nlohmann::json();
+}
+
+size_t TestAgent::undecided() const {
+  constexpr size_t kMany = 99;
+  const auto all = migrations();
+  return all.is_array() ? all.size() : kMany;
+}
+
 pid_t TestAgent::mover() const {
   for (const pid_t pid : children_of(process_->pid())) {
     const std::string line =
@@ -140,11 +176,10 @@ pid_t TestAgent::mover() const {
   return 0;
 }
 
-pid_t TestAgent::vmm_of(const std::string& guest) const {
-  const std::string socket =
-      options_.state_folder + "/guests/" + guest + "/shim.sock";
-  for (const pid_t pid : processes_with(socket)) return pid;
-  return 0;
+pid_t TestAgent::vmm_of(const std::string& name) const {
+  const auto found =
+      processes_with(state_folder() + "/guests/" + name + "/shim.sock");
+  return found.empty() ? 0 : found.front();
 }
 
 std::string TestAgent::leftovers() const {
