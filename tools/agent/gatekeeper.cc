@@ -42,70 +42,70 @@ Status may_send_guests(const AccessRules& rules, const Caller& caller) {
 Result<control::GuestStatus> Gatekeeper::run_guest(
     const Caller& caller, const control::GuestConfig& config) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->run_guest(config);
+  return agent_->guests().run(config);
 }
 
 Result<control::GuestList> Gatekeeper::list_guests(const Caller& caller) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->list_guests();
+  return agent_->guests().list();
 }
 
 Result<control::CheckReply> Gatekeeper::check_guest(const Caller& caller,
                                                     const std::string& name) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->check_guest(name);
+  return agent_->guests().check(name);
 }
 
 Status Gatekeeper::stop_guest(const Caller& caller, const std::string& name) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->stop_guest(name);
+  return agent_->guests().stop(name);
 }
 
 Status Gatekeeper::break_guest(const Caller& caller,
                                const control::Fault& fault) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->break_guest(fault);
+  return agent_->guests().inject(fault);
 }
 
 Status Gatekeeper::migrate(const Caller& caller,
                            const control::MigrateRequest& request,
                            const MigrationEventSink& sink) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->migrate(request, sink);
+  return agent_->departures().migrate(request, sink);
 }
 
 Status Gatekeeper::cancel(const Caller& caller, const std::string& migration) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->cancel(migration);
+  return agent_->departures().cancel(migration);
 }
 
 Status Gatekeeper::hold(const Caller& caller, const std::string& migration,
                         bool held) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->hold(migration, held);
+  return agent_->departures().hold(migration, held);
 }
 
 Status Gatekeeper::watch(const Caller& caller, const std::string& migration,
                          const WatchSink& sink) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->watch(migration, sink);
+  return agent_->departures().watch(migration, sink);
 }
 
 Result<control::ReserveReply> Gatekeeper::reserve(
     const Caller& caller, const control::ReserveRequest& request) {
   CAUSEWAY_TRY(may_send_guests(rules_, caller));
-  return agent_->reserve(caller.name, request);
+  return agent_->arrivals().reserve(caller.name, request);
 }
 
 Result<control::OutcomeReply> Gatekeeper::outcome(
     const Caller& caller, const std::string& migration) {
   CAUSEWAY_TRY(may_send_guests(rules_, caller));
-  return agent_->outcome(caller.name, migration);
+  return agent_->arrivals().outcome(caller.name, migration);
 }
 
 Status Gatekeeper::discard(const Caller& caller, const std::string& migration) {
   CAUSEWAY_TRY(may_send_guests(rules_, caller));
-  return agent_->discard(caller.name, migration);
+  return agent_->arrivals().discard(caller.name, migration);
 }
 
 // The target asks, which need not be one whose guests may come here.
@@ -114,25 +114,25 @@ Result<control::DecisionReply> Gatekeeper::decision(
   if (!rules_.in_clear && caller.name.empty()) {
     return refused(rules_, caller, "may not ask", "--allow");
   }
-  return agent_->decision(caller.name, migration);
+  return agent_->decisions().decision(caller.name, migration);
 }
 
 Result<control::CommitReply> Gatekeeper::commit(const Caller& caller,
                                                 const std::string& migration) {
   CAUSEWAY_TRY(may_send_guests(rules_, caller));
-  return agent_->commit(caller.name, migration);
+  return agent_->decisions().commit(caller.name, migration);
 }
 
 Result<control::MigrationList> Gatekeeper::list_migrations(
     const Caller& caller) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->list_migrations();
+  return agent_->decisions().list();
 }
 
 Status Gatekeeper::decide(const Caller& caller,
                           const control::DecideRequest& request) {
   CAUSEWAY_TRY(may_operate(rules_, caller));
-  return agent_->decide(request);
+  return agent_->decisions().decide(request);
 }
 
 }  // namespace causeway

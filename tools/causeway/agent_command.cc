@@ -127,12 +127,12 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   const std::string state = agent->state_folder();
   Status status = serve(arguments, agent.get(), signal_fd);
   if (arguments.ephemeral) {
-    agent->stop_all_guests();
+    agent->guests().stop_all();
     std::error_code ignored;
     std::filesystem::remove_all(state, ignored);
     return status;
   }
-  if (const size_t left = agent->guests(); left > 0) {
+  if (const size_t left = agent->count_guests(); left > 0) {
     spdlog::info(
         "stopped; {} guest{} run{} on, an agent with --state {} "
         "finds them again",

@@ -55,28 +55,28 @@ class AgentPeerTest : public testing::Test {
 
 TEST_F(AgentPeerTest, AnotherPeerIsRefused) {
   for (const char* other : {"c", ""}) {
-    const auto discarded = agent_->discard(other, kMigration);
+    const auto discarded = agent_->arrivals().discard(other, kMigration);
     ASSERT_FALSE(discarded);
     EXPECT_EQ(discarded.error().code, ErrorCode::kPermission);
     EXPECT_THAT(discarded.error().message, HasSubstr("is \"a\"'s"));
-    const auto outcome = agent_->outcome(other, kMigration);
+    const auto outcome = agent_->arrivals().outcome(other, kMigration);
     ASSERT_FALSE(outcome);
     EXPECT_EQ(outcome.error().code, ErrorCode::kPermission);
-    const auto committed = agent_->commit(other, kMigration);
+    const auto committed = agent_->decisions().commit(other, kMigration);
     ASSERT_FALSE(committed);
     EXPECT_EQ(committed.error().code, ErrorCode::kPermission);
-    const auto decided = agent_->decision(other, kDeparture);
+    const auto decided = agent_->decisions().decision(other, kDeparture);
     ASSERT_FALSE(decided);
     EXPECT_EQ(decided.error().code, ErrorCode::kPermission);
   }
 }
 
 TEST_F(AgentPeerTest, ThePeerItselfIsHeard) {
-  EXPECT_TRUE(agent_->discard("a", kMigration));
-  EXPECT_TRUE(agent_->commit("a", kMigration));
-  EXPECT_EQ(agent_->outcome("a", kMigration).error().code,
+  EXPECT_TRUE(agent_->arrivals().discard("a", kMigration));
+  EXPECT_TRUE(agent_->decisions().commit("a", kMigration));
+  EXPECT_EQ(agent_->arrivals().outcome("a", kMigration).error().code,
             ErrorCode::kNotFound);
-  const auto decided = agent_->decision("a", kDeparture);
+  const auto decided = agent_->decisions().decision("a", kDeparture);
   ASSERT_TRUE(decided);
   EXPECT_EQ(decided->decision(), control::DecisionReply::ABORT);
 }
