@@ -65,6 +65,24 @@ struct AgentClient::Impl {
     return reply;
   }
 
+  // Returns when the other end has said all.
+  template <typename Stub, typename Request, typename Event>
+  Status listen(Stub* stub,
+                std::unique_ptr<grpc::ClientReader<Event>> (Stub::*method)(
+                    grpc::ClientContext*, const Request&),
+                const Request& request,
+                const std::function<void(const Event&)>& on_event) {
+    grpc::ClientContext context;
+    const auto reader = (stub->*method)(&context, request);
+    Event event;
+    bool answered = false;
+    while (reader->Read(&event)) {
+      answered = true;
+      on_event(event);
+    }
+    return from_grpc(reader->Finish(), {address, encrypted, answered});
+  }
+
   std::string address;
   bool encrypted;
   std::string agent_name;                  // who must answer; empty: anyone
@@ -139,16 +157,8 @@ Status AgentClient::break_guest(const control::Fault& fault) {
 Status AgentClient::migrate(
     const control::MigrateRequest& request,
     const std::function<void(const control::MigrationEvent&)>& on_event) {
-  grpc::ClientContext context;
-  const auto reader = impl_->migrations->Migrate(&context, request);
-  control::MigrationEvent event;
-  bool answered = false;
-  while (reader->Read(&event)) {
-    answered = true;
-    on_event(event);
-  }
-  return from_grpc(reader->Finish(),
-                   {impl_->address, impl_->encrypted, answered});
+  return impl_->listen(impl_->migrations.get(),
+                       &control::Migrations::Stub::Migrate, request, on_event);
 }
 
 Status AgentClient::watch(
@@ -156,16 +166,8 @@ Status AgentClient::watch(
     const std::function<void(const control::WatchEvent&)>& on_event) {
   control::WatchRequest request;
   request.set_migration(migration);
-  grpc::ClientContext context;
-  const auto reader = impl_->migrations->Watch(&context, request);
-  control::WatchEvent event;
-  bool answered = false;
-  while (reader->Read(&event)) {
-    answered = true;
-    on_event(event);
-  }
-  return from_grpc(reader->Finish(),
-                   {impl_->address, impl_->encrypted, answered});
+  return impl_->listen(impl_->migrations.get(),
+                       &control::Migrations::Stub::Watch, request, on_event);
 }
 
 Status AgentClient::cancel(const std::string& migration) {

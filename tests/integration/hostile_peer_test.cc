@@ -269,6 +269,8 @@ TEST_F(HostilePeer, APromisedMessageThatDoesNotComeTakesNoMemory) {
   length.put(static_cast<uint32_t>(kControlMessageBytesMax));
   enemy.control.send(length.take());
   enemy.control.send(noise(100));
+  // Nothing is to happen, so that there is nothing to wait for: time enough to
+  // take memory if it did.
   std::this_thread::sleep_for(milliseconds(200));
   EXPECT_LT(target.peak_kib(), 32u << 10);
 }

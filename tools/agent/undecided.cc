@@ -9,6 +9,16 @@
 
 namespace causeway {
 
+Result<bool> UndecidedMove::ask() {
+  CAUSEWAY_ASSIGN(const Answer answer, inquire());
+  if (answer.verdict) {
+    CAUSEWAY_TRY(carry_out(*answer.verdict));
+    return true;
+  }
+  if (answer.why.empty()) return false;
+  return make_error(ErrorCode::kTimeout, "{}", answer.why);
+}
+
 Undecided::~Undecided() {
   {
     const std::lock_guard lock(mutex_);

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -36,9 +37,16 @@ class UndecidedMove {
   virtual const std::string& peer() const = 0;
   // Asks the other end; carries out what it says. False: it does not know
   // either, so far. An Error says why it cannot be known just now.
-  virtual Result<bool> ask() = 0;
+  Result<bool> ask();
   // Carries out a verdict. An Error: as undecided as before.
   virtual Status carry_out(Verdict verdict) = 0;
+
+ protected:
+  struct Answer {
+    std::optional<Verdict> verdict;
+    std::string why;  // there is none, if it can be told
+  };
+  virtual Result<Answer> inquire() = 0;
 };
 
 class Undecided {

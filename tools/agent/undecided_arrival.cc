@@ -35,29 +35,6 @@ class UndecidedArrival final : public UndecidedMove {
   const std::string& migration() const override { return entry_.migration; }
   const std::string& peer() const override { return entry_.peer; }
 
-  Result<bool> ask() override {
-    if (entry_.record == MigrationRecord::kRunning) {
-      CAUSEWAY_TRY(start());
-      return true;
-    }
-    CAUSEWAY_ASSIGN(
-        const auto source,
-        AgentClient::create(entry_.peer, host_->tls, entry_.peer_name));
-    CAUSEWAY_ASSIGN(const auto reply, source->decision(entry_.migration));
-    switch (reply.decision()) {
-      case control::DecisionReply::COMMIT:
-        CAUSEWAY_TRY(carry_out(Verdict::kRunAtTarget));
-        return true;
-      case control::DecisionReply::ABORT:
-        CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
-        return true;
-      default:
-        break;
-    }
-    if (reply.why().empty()) return false;
-    return make_error(ErrorCode::kTimeout, "{}", reply.why());
-  }
-
   Status carry_out(Verdict verdict) override {
     if (verdict == Verdict::kRunAtTarget) {
       CAUSEWAY_TRY(record(MigrationRecord::kRunning, ""));
@@ -98,6 +75,24 @@ class UndecidedArrival final : public UndecidedMove {
   bool died() const { return died_; }
 
  private:
+  Result<Answer> inquire() override {
+    if (entry_.record == MigrationRecord::kRunning) {
+      return Answer{Verdict::kRunAtTarget, ""};
+    }
+    CAUSEWAY_ASSIGN(
+        const auto source,
+        AgentClient::create(entry_.peer, host_->tls, entry_.peer_name));
+    CAUSEWAY_ASSIGN(const auto reply, source->decision(entry_.migration));
+    switch (reply.decision()) {
+      case control::DecisionReply::COMMIT:
+        return Answer{Verdict::kRunAtTarget, ""};
+      case control::DecisionReply::ABORT:
+        return Answer{Verdict::kStayAtSource, ""};
+      default:
+        return Answer{std::nullopt, reply.why()};
+    }
+  }
+
   Status record(MigrationRecord to, const std::string& why) {
     if (entry_.record == to) return {};
     CAUSEWAY_TRY(host_->journal.record(migration(), entry_.record, to,

@@ -45,37 +45,6 @@ class UndecidedDeparture final : public UndecidedMove {
   const std::string& migration() const override { return entry_.migration; }
   const std::string& peer() const override { return entry_.peer; }
 
-  Result<bool> ask() override {
-    switch (look_at_image(*host_, entry_.guest)) {
-      case CommittedImage::kFrozen:
-        break;
-      case CommittedImage::kRunning:
-        CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
-        return true;
-      case CommittedImage::kUnknown:
-        return make_error(ErrorCode::kTimeout,
-                          "the VMM of guest {} at {} does not answer: whether "
-                          "it stands still is not known",
-                          entry_.guest, host_->name);
-    }
-    CAUSEWAY_ASSIGN(
-        const auto target,
-        AgentClient::create(entry_.peer, host_->tls, entry_.peer_name));
-    CAUSEWAY_ASSIGN(const auto reply, target->commit(entry_.migration));
-    switch (reply.answer()) {
-      case control::CommitReply::RUNS:
-        CAUSEWAY_TRY(carry_out(Verdict::kRunAtTarget));
-        return true;
-      case control::CommitReply::REFUSED:
-        CAUSEWAY_TRY(carry_out(Verdict::kStayAtSource));
-        return true;
-      default:
-        break;
-    }
-    if (reply.why().empty()) return false;
-    return make_error(ErrorCode::kTimeout, "{}", reply.why());
-  }
-
   Status carry_out(Verdict verdict) override {
     const std::string& guest = entry_.guest;
     if (verdict == Verdict::kStayAtSource) {
@@ -104,6 +73,32 @@ class UndecidedDeparture final : public UndecidedMove {
   }
 
  private:
+  Result<Answer> inquire() override {
+    switch (look_at_image(*host_, entry_.guest)) {
+      case CommittedImage::kFrozen:
+        break;
+      case CommittedImage::kRunning:
+        return Answer{Verdict::kStayAtSource, ""};
+      case CommittedImage::kUnknown:
+        return Answer{std::nullopt,
+                      fmt::format("the VMM of guest {} at {} does not answer: "
+                                  "whether it stands still is not known",
+                                  entry_.guest, host_->name)};
+    }
+    CAUSEWAY_ASSIGN(
+        const auto target,
+        AgentClient::create(entry_.peer, host_->tls, entry_.peer_name));
+    CAUSEWAY_ASSIGN(const auto reply, target->commit(entry_.migration));
+    switch (reply.answer()) {
+      case control::CommitReply::RUNS:
+        return Answer{Verdict::kRunAtTarget, ""};
+      case control::CommitReply::REFUSED:
+        return Answer{Verdict::kStayAtSource, ""};
+      default:
+        return Answer{std::nullopt, reply.why()};
+    }
+  }
+
   Host* host_;
   JournalEntry entry_;
   GuestTable::Claim claim_;
