@@ -178,6 +178,7 @@ Result<std::string> Arrival::follow_mover() {
 void Arrival::end(Result<std::string> result) {
   const std::lock_guard lock(mutex_);
   result_.emplace(std::move(result));
+  mover_.reset();  // its descriptors: an ended arrival is kept for a while
   changed_.notify_all();
 }
 

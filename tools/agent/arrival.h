@@ -71,7 +71,7 @@ class Arrival {
   std::string name_;
   std::string mover_address_;
   std::unique_ptr<NewGuest> guest_;
-  std::unique_ptr<MoverProcess> mover_;
+  std::unique_ptr<MoverProcess> mover_;  // until the end
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
