@@ -42,6 +42,7 @@ LIBRARY_HOMES = [
     (r"(isa-l|igzip_lib|erasure_code)\b", ["engine/codec/", "engine/content/"]),
     (r"sqlite3", ["engine/control/journal"]),
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
+    (r"seccomp\.h", ["hypervisor-shim/lab/sandbox"]),
     (r"openssl/", ["engine/path/tcp/", "tools/pki/",
                      "engine/control/tls_handshake"]),
 ]

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/units.h"
+#include "hypervisor-shim/lab/disk_ring.h"
 #include "hypervisor-shim/lab/state_sections.h"
 
 namespace causeway::lab {
@@ -84,14 +85,7 @@ Result<std::unique_ptr<BlockDevice>> BlockDevice::create(
   std::unique_ptr<BlockDevice> device(
       new BlockDevice(memory, std::move(disk), writes, std::move(completed)));
   // One entry more than there are slots, for the end of the reaper.
-  const int returned =
-      ::io_uring_queue_init(2 * kDiskRequestsMax, &device->ring_, 0);
-  if (returned != 0) {
-    device->ring_.ring_fd = -1;
-    return errno_error(-returned,
-                       "set up io_uring for the guest's disk (is it permitted "
-                       "in this container?)");
-  }
+  CAUSEWAY_TRY(open_disk_ring(2 * kDiskRequestsMax, &device->ring_));
   device->reaper_ = std::thread([raw = device.get()] { raw->reap(); });
   return device;
 }

@@ -102,6 +102,8 @@ Status await_leash() {
 
 Status run(const VmmKind& kind, const GuestOptions& options) {
   CAUSEWAY_TRY(open_log(options.log_path));
+  // The first line also reads the time zone, which the sandbox would refuse.
+  spdlog::info("guest {} begins", options.name);
   CAUSEWAY_ASSIGN(const EndEvents end, EndEvents::create());
   CAUSEWAY_ASSIGN(auto vmm, Vmm::create(kind, options, [&end] {
                     ::eventfd_write(end.stop_fd(), 1);

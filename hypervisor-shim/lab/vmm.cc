@@ -2,12 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engine/runtime/clock.h"
 #include "hypervisor-shim/lab/guest_image.h"
+#include "hypervisor-shim/lab/sandbox.h"
 #include "hypervisor-shim/lab/shim_ops.h"
 #include "hypervisor-shim/lab/state_blob.h"
 
@@ -50,11 +52,17 @@ Result<std::unique_ptr<Vmm>> Vmm::create(const VmmKind& kind,
   CAUSEWAY_ASSIGN(GuestMemory memory,
                   GuestMemory::create(options.name, options.memory_bytes,
                                       options.page_bytes, kind.memory_address));
+  DiskFile disk;
+  if (!options.disk_path.empty()) {
+    CAUSEWAY_ASSIGN(disk, open_disk(options.disk_path, options.disk_bytes));
+  }
+  CAUSEWAY_TRY(drop_privileges(
+      std::array{options.shim_socket_path, options.monitor_socket_path}));
   std::unique_ptr<Vmm> vmm(new Vmm(std::move(options), std::move(memory),
                                    std::move(stop_requested)));
-  CAUSEWAY_TRY(vmm->set_up_disk());
+  if (disk.fd) CAUSEWAY_TRY(vmm->set_up_disk(std::move(disk)));
   CAUSEWAY_TRY(vmm->set_up_machine(kind));
-  CAUSEWAY_TRY(vmm->start());
+  CAUSEWAY_TRY(vmm->start(kind));
   return vmm;
 }
 
@@ -71,10 +79,11 @@ Vmm::~Vmm() {
 }
 
 // A mover that connects at once waits until the guest runs.
-Status Vmm::start() {
+Status Vmm::start(const VmmKind& kind) {
   std::lock_guard lock(machine_mutex_);
   CAUSEWAY_TRY(set_up_shim());
   CAUSEWAY_TRY(set_up_monitor());
+  CAUSEWAY_TRY(forbid_system_calls(kind.ioctls));
   const bool running = !options_.incoming;
   if (running) {
     std::lock_guard state_lock(state_mutex_);
@@ -83,14 +92,11 @@ Status Vmm::start() {
   return machine_->start(running);
 }
 
-Status Vmm::set_up_disk() {
-  if (options_.disk_path.empty()) return {};
-  CAUSEWAY_ASSIGN(DiskFile disk,
-                  open_disk(options_.disk_path, options_.disk_bytes));
-  options_.disk_bytes = disk.bytes;
+Status Vmm::set_up_disk(DiskFile file) {
+  options_.disk_bytes = file.bytes;
   CAUSEWAY_ASSIGN(
       auto device,
-      BlockDevice::create(memory_, std::move(disk), *this,
+      BlockDevice::create(memory_, std::move(file), *this,
                           [this](uint32_t vcpu) { devices_.completed(vcpu); }));
   devices_.attach_disk(std::move(device));
   return {};

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "engine/base/result.h"
@@ -31,6 +32,8 @@ struct VmmKind {
   std::function<Result<std::unique_ptr<Machine>>(
       const GuestOptions&, const GuestMemory&, PortCalls&, MachineEvents&)>
       make_machine;
+  // What the machine asks of the kernel once the guest runs or is awaited.
+  std::span<const unsigned long> ioctls;
 };
 
 class Vmm : private DeviceWrites, private MachineEvents {
@@ -55,8 +58,8 @@ class Vmm : private DeviceWrites, private MachineEvents {
 
   Vmm(GuestOptions options, GuestMemory memory,
       std::function<void()> stop_requested);
-  Status start();
-  Status set_up_disk();
+  Status start(const VmmKind& kind);
+  Status set_up_disk(DiskFile file);
   Status set_up_machine(const VmmKind& kind);
   Status set_up_shim();
   Status set_up_monitor();

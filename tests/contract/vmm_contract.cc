@@ -6,7 +6,10 @@
 
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -15,6 +18,7 @@ namespace causeway {
 namespace {
 
 using nlohmann::json;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr uint64_t kDiskBytes = 16u << 20;
@@ -102,6 +106,20 @@ std::unique_ptr<ShimGuest> connect(const VmmProcess& vmm) {
   return std::move(guest).value();
 }
 
+// What the threads' /proc/.../status says under `name`, each value once.
+std::set<std::string> thread_states(pid_t pid, const std::string& name) {
+  std::set<std::string> states;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::ifstream status(task.path() / "status");
+    std::string key, value;
+    while (status >> key && std::getline(status >> std::ws, value)) {
+      if (key == name + ":") states.insert(value);
+    }
+  }
+  return states;
+}
+
 uint64_t steps_of(const json& status) {
   uint64_t sum = 0;
   for (const auto& steps : status["steps"]) sum += steps.get<uint64_t>();
@@ -138,6 +156,27 @@ void VmmContract::start_target() { start(target_, "mixed:max", true); }
 
 void VmmContract::wait_until_filled() {
   ASSERT_TRUE(eventually([this] { return source_->ask("status")["filled"]; }));
+}
+
+// As a shell and as a running guest: lab/sandbox.h.
+TEST_P(VmmContract, HasNoRightsThatItDoesNotNeed) {
+  start_source("idle");
+  if (IsSkipped()) return;
+  start_target();
+  const std::string none(16, '0');
+  for (const VmmProcess* vmm : {&*source_, &*target_}) {
+    for (const char* capabilities : {"CapEff", "CapPrm", "CapAmb"}) {
+      EXPECT_THAT(thread_states(vmm->pid(), capabilities), ElementsAre(none))
+          << capabilities;
+    }
+    if (::geteuid() == 0) {
+      EXPECT_THAT(thread_states(vmm->pid(), "CapBnd"), ElementsAre(none));
+    }
+    EXPECT_THAT(thread_states(vmm->pid(), "NoNewPrivs"), ElementsAre("1"));
+#ifndef CAUSEWAY_SANITIZED
+    EXPECT_THAT(thread_states(vmm->pid(), "Seccomp"), ElementsAre("2"));
+#endif
+  }
 }
 
 TEST_P(VmmContract, RunsChecksItselfAndStops) {
