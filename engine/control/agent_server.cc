@@ -2,6 +2,9 @@
 
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 
 #include "engine/control/agent_address.h"
 #include "engine/control/call_status.h"
@@ -213,6 +216,11 @@ Result<std::unique_ptr<AgentServer>> AgentServer::listen(
   builder.RegisterService(&impl->migrations);
   impl->server = builder.BuildAndStart();
   for (size_t i = 0; i < parsed.size(); ++i) {
+    // Whoever may write to it commands the agent.
+    if (parsed[i].is_unix() && ports[i] > 0 &&
+        ::chmod(parsed[i].unix_path.c_str(), 0600) != 0) {
+      return errno_error(errno, "chmod 0600 " + parsed[i].unix_path);
+    }
     if (impl->server != nullptr && ports[i] > 0) {
       if (!parsed[i].is_unix()) {
         parsed[i].port = static_cast<uint16_t>(ports[i]);

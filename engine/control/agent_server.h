@@ -23,9 +23,9 @@ struct AgentServerOptions {
 class AgentServer {
  public:
   // `addresses`: HOST:PORT or unix:PATH each; port 0 takes a free one. What is
-  // said on a UNIX socket never leaves the host and is in the clear always. The
-  // handlers outlive the server. An address that is taken is an Error that
-  // names it, as is a file of `tls` that cannot be used.
+  // said on a UNIX socket, which is 0600, never leaves the host and is in the
+  // clear always. The handlers outlive the server. An address that is taken is
+  // an Error that names it, as is a file of `tls` that cannot be used.
   static Result<std::unique_ptr<AgentServer>> listen(
       const std::vector<std::string>& addresses, GuestHandler* guests,
       MigrationHandler* migrations, const AgentServerOptions& options);
