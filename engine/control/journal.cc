@@ -15,17 +15,21 @@
 namespace causeway {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS migrations ("
     " migration TEXT PRIMARY KEY NOT NULL, role TEXT NOT NULL,"
     " guest TEXT NOT NULL, peer TEXT NOT NULL, peer_name TEXT NOT NULL,"
     " record TEXT NOT NULL, boot TEXT NOT NULL, why TEXT NOT NULL,"
     " mover_pid INTEGER NOT NULL, mover_start_ticks INTEGER NOT NULL,"
-    " changed_ms INTEGER NOT NULL) STRICT";
+    " changed_ms INTEGER NOT NULL, proof TEXT NOT NULL DEFAULT '') STRICT";
+constexpr const char* kFromVersion1 =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE migrations ADD COLUMN proof TEXT NOT NULL DEFAULT '';"
+    "PRAGMA user_version=2; COMMIT";
 constexpr const char* kColumns =
     "migration, role, guest, peer, peer_name, record, boot, why, mover_pid,"
-    " mover_start_ticks, changed_ms";
+    " mover_start_ticks, changed_ms, proof";
 
 int64_t now_ms() {
   using std::chrono::system_clock;
@@ -85,12 +89,20 @@ JournalRow row_of(const Statement& statement) {
   row.mover_pid = statement.number(8);
   row.mover_start_ticks = statement.number(9);
   row.changed_ms = statement.number(10);
+  row.proof = statement.text(11);
   return row;
 }
 
 Error unknown(const std::string& migration) {
   return make_error(ErrorCode::kNotFound, "migration {} is not in the journal",
                     migration);
+}
+
+Error decided_otherwise(const std::string& migration, MigrationRecord from) {
+  return make_error(ErrorCode::kCancelled,
+                    "migration {} is no longer \"{}\" in the journal: it has "
+                    "been decided otherwise on this host",
+                    migration, migration_record_name(from));
 }
 
 }  // namespace
@@ -100,8 +112,8 @@ struct Journal::Impl {
   mutable std::mutex mutex;
   std::unique_ptr<sqlite3, int (*)(sqlite3*)> db{nullptr, sqlite3_close_v2};
   Durability durability = Durability::kWritten;
-  mutable Statement insert, update, set_mover, set_peer_name, select_one,
-      select_all, erase;
+  mutable Statement insert, update, commit, set_mover, set_peer_name,
+      select_one, select_all, erase;
 
   Error trouble(const char* what) const {
     return make_error(ErrorCode::kIo, "the journal {}: {}: {}", path, what,
@@ -144,13 +156,14 @@ Status Journal::Impl::set_up() {
   if (version.step() != SQLITE_ROW) return trouble("opening it");
   const int64_t found = version.number(0);
   version.reset();
-  if (found != 0 && found != kSchemaVersion) {
+  if (found != 0 && found != 1 && found != kSchemaVersion) {
     return make_error(ErrorCode::kIo,
                       "the journal {} is of version {}, this Causeway writes "
                       "version {}: run the one that made it until no "
                       "migration is undecided",
                       path, found, kSchemaVersion);
   }
+  if (found == 1) CAUSEWAY_TRY(run(kFromVersion1));
   CAUSEWAY_TRY(run(kSchema));
   if (found == 0) {
     CAUSEWAY_TRY(
@@ -162,11 +175,15 @@ Status Journal::Impl::set_up() {
 Status Journal::Impl::prepare() {
   const std::string columns = kColumns;
   const std::pair<Statement*, std::string> statements[] = {
-      {&insert, "INSERT INTO migrations (" + columns +
-                    ") VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"},
+      {&insert,
+       "INSERT INTO migrations (" + columns +
+           ") VALUES (?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT DO NOTHING"},
       {&update,
        "UPDATE migrations SET record=?1, why=?2, changed_ms=?3"
        " WHERE migration=?4 AND record=?5"},
+      {&commit,
+       "UPDATE migrations SET record='committed', proof=?1, changed_ms=?2"
+       " WHERE migration=?3 AND record='nothing'"},
       {&set_mover,
        "UPDATE migrations SET mover_pid=?1, mover_start_ticks=?2"
        " WHERE migration=?3"},
@@ -245,11 +262,19 @@ Status Journal::record(const std::string& migration, MigrationRecord from,
   update.bind(3, now_ms());
   update.bind(4, migration);
   update.bind(5, migration_record_name(from));
+  return impl_->changed_one(update, decided_otherwise(migration, from));
+}
+
+Status Journal::commit(const std::string& migration,
+                       const std::optional<ImageRoots>& proof_due) {
+  const std::lock_guard lock(impl_->mutex);
+  CAUSEWAY_TRY(impl_->set_durability(Durability::kSynced));
+  Statement& commit = impl_->commit;
+  commit.bind(1, proof_due ? encode_image_roots(*proof_due) : "");
+  commit.bind(2, now_ms());
+  commit.bind(3, migration);
   return impl_->changed_one(
-      update, make_error(ErrorCode::kCancelled,
-                         "migration {} is no longer \"{}\" in the journal: "
-                         "it has been decided otherwise on this host",
-                         migration, migration_record_name(from)));
+      commit, decided_otherwise(migration, MigrationRecord::kNothing));
 }
 
 Status Journal::set_mover(const std::string& migration, pid_t pid,

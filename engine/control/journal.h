@@ -49,6 +49,10 @@ class Journal {
   Status record(const std::string& migration, MigrationRecord from,
                 MigrationRecord to, Durability durability,
                 const std::string& why = "");
+  // kNothing to kCommitted, synced, and with it what the frozen image is to be
+  // proved against by who finds this record.
+  Status commit(const std::string& migration,
+                const std::optional<ImageRoots>& proof_due);
   Status set_mover(const std::string& migration, pid_t pid,
                    uint64_t start_ticks);
   // Whose word counts from here on. Before `committed`, which takes it to the

@@ -94,6 +94,9 @@ Result<JournalEntry> decode_row(const JournalRow& row) {
                       std::to_string(row.mover_start_ticks));
   if (row.changed_ms < 0)
     return bad_column("changed_ms", std::to_string(row.changed_ms));
+  entry.proof_due = decode_image_roots(row.proof);
+  if (!entry.proof_due && !row.proof.empty())
+    return bad_column("proof", row.proof);
   entry.migration = row.migration;
   entry.role = *role;
   entry.guest = row.guest;

@@ -4,9 +4,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/content/image_roots.h"
 
 namespace causeway {
 
@@ -35,6 +37,8 @@ struct JournalEntry {
   uint64_t mover_start_ticks = 0;
   std::string why;          // of kAborted and kDiscarded, for the operator
   uint64_t changed_ms = 0;  // since the epoch
+  // Of a source that is committed: what its frozen image must be proved to be.
+  std::optional<ImageRoots> proof_due;
 };
 
 // As SQLite gives it back: what a row holds is checked like any bytes from
@@ -44,6 +48,7 @@ struct JournalRow {
   int64_t mover_pid = 0;
   int64_t mover_start_ticks = 0;
   int64_t changed_ms = 0;
+  std::string proof;
 };
 // kIo; the sentence names the column.
 Result<JournalEntry> decode_row(const JournalRow& row);

@@ -10,8 +10,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/base/result.h"
+#include "engine/content/image_roots.h"
 
 namespace causeway {
 
@@ -21,10 +23,15 @@ enum class CommitmentRecord : uint8_t {
   kRunning,    // target: it does
 };
 
+// What the frozen image is still to be proved against when this mover is gone;
+// nothing: no proof is due.
+using ProofDue = std::optional<ImageRoots>;
+
 class CommitmentJournal {
  public:
   virtual ~CommitmentJournal() = default;
-  virtual Status record(CommitmentRecord record) = 0;
+  // `proof_due`: of kCommitted, goes down with it.
+  virtual Status record(CommitmentRecord record, const ProofDue& proof_due) = 0;
 };
 
 }  // namespace causeway

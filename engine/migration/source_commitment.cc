@@ -74,7 +74,11 @@ Result<SourceSession::Outcome> SourceSession::step_commit(Instant now) {
 Result<SourceSession::Outcome> SourceSession::step_record_committed(
     Instant now) {
   lap("commit", now);
-  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kCommitted));
+  ProofDue due;
+  if (options_.proof == ProofLevel::kFrozen) {
+    due = ImageRoots{image_.digest_key(), image_.roots()};
+  }
+  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kCommitted, due));
   // From here on a failure to send is no reason to run the guest here: the
   // bytes may have left.
   state_ = State::kSendCommit;

@@ -119,7 +119,7 @@ Result<TargetSession::Outcome> TargetSession::step_sync_disks(Instant now) {
 Result<TargetSession::Outcome> TargetSession::step_record_prepared(
     Instant now) {
   prepared_.disk_sync = lap(now);
-  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kPrepared));
+  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kPrepared, {}));
   state_ = State::kPrepared;
   return Outcome::kAgain;
 }
@@ -148,7 +148,7 @@ Result<TargetSession::Outcome> TargetSession::step_await_commit(Instant now) {
 Result<TargetSession::Outcome> TargetSession::step_record_running(Instant) {
   // A shell that has gone never ran: the source takes its guest back.
   if (auto died = shell_.died()) return *died;
-  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kRunning));
+  CAUSEWAY_TRY(journal_.record(CommitmentRecord::kRunning, {}));
   state_ = State::kResume;
   return Outcome::kAgain;
 }

@@ -1,5 +1,5 @@
 // Rows of the journal as a damaged file may give them back: fields divided by
-// newlines, the three numbers last.
+// newlines, three numbers, what is to be proved.
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -22,6 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::getline(fields, text);
     *number = std::strtoll(text.c_str(), nullptr, 10);
   }
+  std::getline(fields, row.proof);
   const auto entry = causeway::decode_row(row);
   if (!entry) return 0;
   // What is taken is what the row said.

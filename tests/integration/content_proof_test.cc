@@ -1,6 +1,7 @@
-// The proof of content, end to end: one bit that differs at the target, be it
-// in memory, on the disk or from the wire, is found before commitment; the
-// guest runs on at the source and the target has nothing of it.
+// The proof of content, end to end. One bit that differs at the target, be it
+// in memory, on the disk or from the wire, is found before commitment: the
+// guest runs on at the source and the target has nothing of it. One that
+// differs in the frozen image is found after, whoever lives to look.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -15,7 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kConnectionLost = 12;
 constexpr int kContentMismatch = 13;
+constexpr const char* kRam = "/memfd:causeway-ram-g";
 
 // A process's file by its name, whether a path or a memfd's; "": it has none.
 std::string open_file_of(pid_t pid, const std::string& name) {
@@ -95,11 +98,91 @@ class ContentProofTest : public testing::Test {
 };
 
 TEST_F(ContentProofTest, StrictFindsABitOfTheTargetsMemory) {
-  flip_at_target(0, "/memfd:causeway-ram-g", "ram0");
+  flip_at_target(0, kRam, "ram0");
 }
 
 TEST_F(ContentProofTest, StrictFindsABitOfTheTargetsDisk) {
   flip_at_target(1, folder_.file("B/guests/g/disk.raw"), "disk0");
+}
+
+// The source's mover dies after the target has said that the guest runs there,
+// and takes its digest table along. What it owed is in the journal.
+class OwedProofTest : public ContentProofTest {
+ protected:
+  OwedProofTest() { stopped_.stop_at = "source.activated"; }
+
+  // Until the guest runs at B and A's mover owes the proof.
+  std::unique_ptr<RunningCommand> owe_proof(const TestAgent& a,
+                                            const TestAgent& b) {
+    auto moving = std::make_unique<RunningCommand>(
+        folder_, std::vector<std::string>{"migrate", "g", "--from", a.address(),
+                                          "--to", b.address()});
+    EXPECT_TRUE(eventually([&] {
+      return a.mover() != 0 && state_of(a.mover()) == 'T';
+    })) << a.log();
+    return moving;
+  }
+  // A write that the dirty log has not seen, as far as a proof can tell.
+  static void spoil_image(const TestAgent& a, uint64_t byte) {
+    EXPECT_TRUE(flip_bit(open_file_of(a.vmm_of("g"), kRam), byte));
+  }
+  static void expect_kept(const TestAgent& a, const TestAgent& b) {
+    EXPECT_EQ(a.status("g").value("state", ""), "frozen") << a.log();
+    EXPECT_NE(a.status("g").value("why", "").find(
+                  "ram0 is not what the target proved to have"),
+              std::string::npos)
+        << a.status("g").dump();
+    EXPECT_EQ(b.guest("check", "g").exit_code, 0);
+    EXPECT_EQ(a.guest("stop", "g").exit_code, 0);
+    EXPECT_EQ(a.leftovers(), "");
+  }
+
+  TestAgentOptions stopped_;
+};
+
+TEST_F(OwedProofTest, IsMadeAfterTheMoversDeath) {
+  const TestAgent a(folder_, "A", stopped_);
+  const TestAgent b(folder_, "B");
+  ASSERT_NO_FATAL_FAILURE(run_guest(a));
+  const auto moving = owe_proof(a, b);
+  ::kill(a.mover(), SIGKILL);
+  EXPECT_EQ(moving->wait().exit_code, kConnectionLost);
+  EXPECT_NE(a.log().find("the frozen image of guest g is proved"),
+            std::string::npos)
+      << a.log();
+  EXPECT_EQ(a.leftovers(), "");
+  EXPECT_EQ(b.guest("check", "g").exit_code, 0);
+}
+
+TEST_F(OwedProofTest, FindsWhatTheMoverWouldHaveFound) {
+  const TestAgent a(folder_, "A", stopped_);
+  const TestAgent b(folder_, "B");
+  ASSERT_NO_FATAL_FAILURE(run_guest(a));
+  const uint64_t byte = written_byte(a, 0);
+  const auto moving = owe_proof(a, b);
+  spoil_image(a, byte);
+  ::kill(a.mover(), SIGKILL);
+  const CommandResult result = moving->wait();
+  EXPECT_EQ(result.exit_code, kContentMismatch) << result.text();
+  EXPECT_NE(result.err.find("its frozen image is kept at A"), std::string::npos)
+      << result.text();
+  expect_kept(a, b);
+}
+
+TEST_F(OwedProofTest, IsMadeByTheNextAgent) {
+  TestAgent a(folder_, "A", stopped_);
+  const TestAgent b(folder_, "B");
+  ASSERT_NO_FATAL_FAILURE(run_guest(a));
+  const uint64_t byte = written_byte(a, 0);
+  const auto moving = owe_proof(a, b);
+  spoil_image(a, byte);
+  a.stop(SIGKILL);
+  EXPECT_NE(moving->wait().exit_code, 0);
+  a.start();
+  EXPECT_TRUE(eventually([&] {
+    return a.log().find("proof of content: ram0") != std::string::npos;
+  })) << a.log();
+  expect_kept(a, b);
 }
 
 // Nothing else guards the payload of a stream in the clear.

@@ -325,6 +325,21 @@ TEST(MigrationSim, RecordsComeAfterTheFreezeAndBeforeTheRun) {
                                    CommitmentRecord::kRunning));
 }
 
+// Should the mover die after it: the other proofs are over by then.
+TEST(MigrationSim, TheCommitRecordSaysWhatProofIsDue) {
+  for (const ProofLevel level :
+       {ProofLevel::kLanded, ProofLevel::kFrozen, ProofLevel::kStrict}) {
+    SimMigrationOptions options = small();
+    options.source.proof = level;
+    SimMigration run(options);
+    expect_moved(run);
+    const ProofDue& due = run.source_journal.proof_due;
+    ASSERT_EQ(due.has_value(), level == ProofLevel::kFrozen);
+    const size_t regions = due ? run.guest.spec().regions.size() : 0;
+    EXPECT_EQ(due.value_or(ImageRoots()).roots.size(), regions);
+  }
+}
+
 TEST(MigrationSim, ASourceThatCannotRecordKeepsItsGuest) {
   SimMigration run(small());
   run.source_journal.fail = Error{ErrorCode::kNoSpace, "the disk is full"};

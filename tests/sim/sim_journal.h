@@ -10,14 +10,16 @@ namespace causeway::sim {
 
 class SimJournal final : public CommitmentJournal {
  public:
-  Status record(CommitmentRecord record) override {
+  Status record(CommitmentRecord record, const ProofDue& due) override {
     before_record(record);
     if (fail) return *fail;
     records.push_back(record);
+    proof_due = due;
     return {};
   }
 
   std::vector<CommitmentRecord> records;
+  ProofDue proof_due;  // with the last one
   // Looks at the world just before a record is down.
   std::function<void(CommitmentRecord)> before_record = [](CommitmentRecord) {};
   std::optional<Error> fail;

@@ -13,6 +13,7 @@
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
+#include "tools/agent/kept_image.h"
 #include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
 #include "tools/agent/undecided_departure.h"
@@ -292,8 +293,10 @@ nlohmann::json Departure::follow_mover(const MigrationEventSink& sink) {
 
 Error Departure::not_moved(MoverFailure failure) {
   Error& error = failure.error;
-  // It runs there; the image here is evidence.
-  if (failure.guest_at == "target") return keep_image(error.message);
+  if (failure.guest_at == "target") {
+    keep_image(host_, id_, std::move(claim_), error.message);
+    return kept_image_error(*host_, name_, error.message);
+  }
   if (mover_ != nullptr) end_mover();
   if (conclude_departure(host_, id_, std::move(claim_), error.message) ==
       DepartureEnd::kUndecided) {
@@ -315,25 +318,16 @@ Error Departure::not_moved(MoverFailure failure) {
   return std::move(error);
 }
 
-// The last proof failed: an operator looks at it before it goes.
-Error Departure::keep_image(const std::string& message) {
-  claim_.leave_as(GuestPhase::kFrozen, message);
-  const Status kept = host_->journal.record(id_, MigrationRecord::kCommitted,
-                                            MigrationRecord::kDiscarded,
-                                            Durability::kSynced, message);
-  if (!kept) spdlog::error("{}", kept.error().message);
-  return make_error(ErrorCode::kContentMismatch,
-                    "{}; guest {} runs at the target, its frozen image is kept "
-                    "at {} (see it with guest list, remove it with guest stop)",
-                    message, name_, host_->name);
-}
-
 // The agents find out by themselves, often at once.
 Error Departure::undecided(const std::string& message) {
   if (host_->undecided.await(id_, kUndecidedWait)) {
-    const auto entry = host_->journal.find(id_);
-    const bool back =
-        entry && *entry && (*entry)->record == MigrationRecord::kAborted;
+    const auto found = host_->journal.find(id_);
+    const JournalEntry entry =
+        found && *found ? std::move(**found) : JournalEntry();
+    const bool back = entry.record == MigrationRecord::kAborted;
+    // Only what the proof has found is a reason beside that record.
+    if (entry.record == MigrationRecord::kDiscarded && !entry.why.empty())
+      return kept_image_error(*host_, name_, entry.why);
     return make_error(
         ErrorCode::kConnectionLost,
         "the movers lost each other after commitment ({}); "
@@ -343,10 +337,11 @@ Error Departure::undecided(const std::string& message) {
              : "runs at " + request_.to() + ", nothing of it is left here");
   }
   return make_error(ErrorCode::kConnectionLost,
-                    "{}; guest {} is frozen at {}: the target may run it and "
-                    "does not answer. It goes on being asked; `causeway status "
-                    "--agent` shows it, and the command that decides it",
-                    message, name_, host_->name);
+                    "{}; guest {} is frozen at {}: the target may run it ({}). "
+                    "It goes on being asked; `causeway status --agent` shows "
+                    "it, and the command that decides it",
+                    message, name_, host_->name,
+                    host_->undecided.reasons()[id_]);
 }
 
 void Departure::pass_on(const MoverEvent& event,

@@ -57,7 +57,6 @@ class Departure {
   void end_mover();
   // `guest_at`: what the mover says; empty when it died.
   Error not_moved(MoverFailure failure);
-  Error keep_image(const std::string& message);
   Error undecided(const std::string& message);
   void pass_on(const MoverEvent& event, const MigrationEventSink& sink);
   void emit(const MigrationEventSink& sink,

@@ -4,8 +4,10 @@
 
 #include "engine/control/agent_client.h"
 #include "hypervisor-shim/client/shim_guest.h"
+#include "tools/agent/frozen_proof.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
+#include "tools/agent/kept_image.h"
 #include "tools/agent/new_guest.h"
 
 namespace causeway {
@@ -48,6 +50,11 @@ class UndecidedDeparture final : public UndecidedMove {
   Status carry_out(Verdict verdict) override {
     const std::string& guest = entry_.guest;
     if (verdict == Verdict::kStayAtSource) {
+      if (proof_ != nullptr) {
+        return make_error(ErrorCode::kInvalidArgument,
+                          "guest {} runs at {}: the target has said so", guest,
+                          peer());
+      }
       CAUSEWAY_TRY(host_->journal.record(
           migration(), MigrationRecord::kCommitted, MigrationRecord::kAborted,
           Durability::kSynced, "the target never ran it: taken back"));
@@ -62,6 +69,10 @@ class UndecidedDeparture final : public UndecidedMove {
                    migration(), guest);
       return {};
     }
+    if (!mismatch_.empty()) {
+      keep_image(host_, migration(), std::move(claim_), mismatch_);
+      return {};
+    }
     auto vmm = claim_.drop();
     if (vmm) stop_vmm(&*vmm, host_->store.paths(guest).monitor_socket);
     host_->store.remove(guest);
@@ -74,6 +85,7 @@ class UndecidedDeparture final : public UndecidedMove {
 
  private:
   Result<Answer> inquire() override {
+    if (proof_ != nullptr) return follow_proof();
     switch (look_at_image(*host_, entry_.guest)) {
       case CommittedImage::kFrozen:
         break;
@@ -91,7 +103,7 @@ class UndecidedDeparture final : public UndecidedMove {
     CAUSEWAY_ASSIGN(const auto reply, target->commit(entry_.migration));
     switch (reply.answer()) {
       case control::CommitReply::RUNS:
-        return Answer{Verdict::kRunAtTarget, ""};
+        return runs_there();
       case control::CommitReply::REFUSED:
         return Answer{Verdict::kStayAtSource, ""};
       default:
@@ -99,9 +111,48 @@ class UndecidedDeparture final : public UndecidedMove {
     }
   }
 
+  // The image here goes, once it is proved if its mover owed that.
+  Answer runs_there() {
+    if (!entry_.proof_due) return {Verdict::kRunAtTarget, ""};
+    auto proof = FrozenProof::start(host_, entry_);
+    if (!proof) {
+      warn_unproved(proof.error());
+      return {Verdict::kRunAtTarget, ""};
+    }
+    proof_ = std::move(*proof);
+    return follow_proof();
+  }
+
+  Answer follow_proof() {
+    const auto proved = proof_->result();
+    if (!proved) {
+      return {std::nullopt,
+              fmt::format("guest {} runs at {}; its frozen image is being "
+                          "proved",
+                          entry_.guest, peer())};
+    }
+    if (*proved) {
+      spdlog::info("migration {}: the frozen image of guest {} is proved",
+                   migration(), entry_.guest);
+    } else if (proved->error().code == ErrorCode::kContentMismatch) {
+      mismatch_ = proved->error().message;
+      spdlog::error("migration {}: {}", migration(), mismatch_);
+    } else {
+      warn_unproved(proved->error());
+    }
+    return {Verdict::kRunAtTarget, ""};
+  }
+
+  void warn_unproved(const Error& error) const {
+    spdlog::warn("migration {}: guest {} goes without a proof of its image: {}",
+                 migration(), entry_.guest, error.message);
+  }
+
   Host* host_;
   JournalEntry entry_;
   GuestTable::Claim claim_;
+  std::unique_ptr<FrozenProof> proof_;  // the target has said that it runs
+  std::string mismatch_;                // what the proof has found
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "engine/runtime/topology.h"
 #include "tools/mover/command_reader.h"
 #include "tools/mover/mover_events.h"
+#include "tools/mover/proof_mover.h"
 #include "tools/mover/source_mover.h"
 #include "tools/mover/target_mover.h"
 
@@ -37,7 +38,13 @@ int main(int argc, char**) {
                              GuestPlace::kSource));
     return 1;
   }
-  return spec->role == MoverRole::kSource
-             ? run_source_mover(*spec, began, std::move(*topology), commands)
-             : run_target_mover(*spec, std::move(*topology), commands);
+  switch (spec->role) {
+    case MoverRole::kSource:
+      return run_source_mover(*spec, began, std::move(*topology), commands);
+    case MoverRole::kTarget:
+      return run_target_mover(*spec, std::move(*topology), commands);
+    case MoverRole::kProof:
+      return run_proof_mover(*spec);
+  }
+  return 1;
 }

@@ -22,11 +22,11 @@ Result<MoverJournal> MoverJournal::open(const MoverSpec& spec) {
   return MoverJournal(std::move(journal), spec.migration);
 }
 
-Status MoverJournal::record(CommitmentRecord record) {
+Status MoverJournal::record(CommitmentRecord record,
+                            const ProofDue& proof_due) {
   switch (record) {
     case CommitmentRecord::kCommitted:
-      return journal_.record(migration_, MigrationRecord::kNothing,
-                             MigrationRecord::kCommitted, Durability::kSynced);
+      return journal_.commit(migration_, proof_due);
     case CommitmentRecord::kPrepared:
       return journal_.record(migration_, MigrationRecord::kNothing,
                              MigrationRecord::kPrepared, Durability::kWritten);

@@ -16,7 +16,7 @@ class MoverJournal final : public CommitmentJournal {
   // mover does).
   static Result<MoverJournal> open(const MoverSpec& spec);
 
-  Status record(CommitmentRecord record) override;
+  Status record(CommitmentRecord record, const ProofDue& proof_due) override;
 
  private:
   MoverJournal(Journal journal, std::string migration)

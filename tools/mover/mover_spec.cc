@@ -101,6 +101,13 @@ Status parse_source(const json& members, MoverSpec& spec) {
   return bad("proof", "landed, frozen or strict");
 }
 
+Result<ImageRoots> image(const json& spec) {
+  CAUSEWAY_ASSIGN(const std::string coded, text(spec, "image"));
+  const auto roots = decode_image_roots(coded);
+  if (!roots) return bad("image", "a digest key and roots, in hexadecimal");
+  return *roots;
+}
+
 }  // namespace
 
 Result<MoverSpec> parse_mover_spec(const std::string& line) {
@@ -114,6 +121,11 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   CAUSEWAY_ASSIGN(spec.migration, text(members, "migration"));
   CAUSEWAY_ASSIGN(spec.guest, text(members, "guest"));
   CAUSEWAY_ASSIGN(spec.shim_socket, text(members, "shim_socket"));
+  if (role == "proof") {
+    spec.role = MoverRole::kProof;
+    CAUSEWAY_ASSIGN(spec.image, image(members));
+    return spec;
+  }
   CAUSEWAY_ASSIGN(spec.journal, text(members, "journal"));
   CAUSEWAY_ASSIGN(const uint64_t begin, optional_number(members, "begin", 1));
   spec.begin = begin == 1;
@@ -128,7 +140,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
     spec.role = MoverRole::kTarget;
     CAUSEWAY_ASSIGN(spec.listen, text(members, "listen"));
   } else {
-    return bad("role", "source or target");
+    return bad("role", "source, target or proof");
   }
   return spec;
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/content/image_roots.h"
 #include "engine/migration/messages.h"
 #include "engine/migration/report.h"
 #include "engine/path/tcp/hello.h"
@@ -14,7 +15,7 @@
 
 namespace causeway {
 
-enum class MoverRole { kSource, kTarget };
+enum class MoverRole { kSource, kTarget, kProof };
 
 struct MoverSpec {
   MoverRole role = MoverRole::kSource;
@@ -38,6 +39,9 @@ struct MoverSpec {
 
   // Target.
   std::string listen;
+
+  // Proof, which needs nothing else but the guest and its shim.
+  ImageRoots image;
 };
 
 // Bytes from the agent, but checked like any: an Error names the member.

@@ -20,6 +20,7 @@ JournalRow good_row() {
   row.mover_pid = 42;
   row.mover_start_ticks = 4711;
   row.changed_ms = 1;
+  row.proof = "00000000000000070000000000000008";
   return row;
 }
 
@@ -31,6 +32,7 @@ TEST(JournalEntry, IsWhatTheRowSays) {
   EXPECT_EQ(entry->record, MigrationRecord::kCommitted);
   EXPECT_EQ(entry->mover_pid, 42);
   EXPECT_EQ(entry->mover_start_ticks, 4711u);
+  EXPECT_EQ(entry->proof_due, (ImageRoots{7, {8}}));
 }
 
 struct BadRow {
@@ -56,6 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadRow{"migration", [](JournalRow& row) { row.migration.clear(); }},
         BadRow{"guest", [](JournalRow& row) { row.guest.assign(65, 'g'); }},
         BadRow{"peer", [](JournalRow& row) { row.peer.assign(301, 'p'); }},
+        BadRow{"proof", [](JournalRow& row) { row.proof = "7,8"; }},
         BadRow{"peer_name",
                [](JournalRow& row) { row.peer_name.assign(301, 'p'); }},
         BadRow{"boot", [](JournalRow& row) { row.boot.assign(65, 'b'); }},

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,9 +52,7 @@ TEST_F(JournalTest, RemembersAcrossOpenings) {
     ASSERT_TRUE(journal.begin(entry("m1")));
     ASSERT_TRUE(journal.set_mover("m1", 42, 4711));
     ASSERT_TRUE(journal.set_peer_name("m1", "hostb"));
-    ASSERT_TRUE(journal.record("m1", MigrationRecord::kNothing,
-                               MigrationRecord::kCommitted,
-                               Durability::kSynced));
+    ASSERT_TRUE(journal.commit("m1", ImageRoots{7, {8, 9}}));
   }
   Journal journal = open();
   const auto found = journal.find("m1");
@@ -61,6 +60,7 @@ TEST_F(JournalTest, RemembersAcrossOpenings) {
   EXPECT_EQ((*found)->record, MigrationRecord::kCommitted);
   EXPECT_EQ((*found)->guest, "vm1");
   EXPECT_EQ((*found)->peer_name, "hostb");
+  EXPECT_EQ((*found)->proof_due, (ImageRoots{7, {8, 9}}));
   EXPECT_EQ((*found)->mover_pid, 42);
   EXPECT_EQ((*found)->mover_start_ticks, 4711u);
   EXPECT_EQ((*found)->boot, boot_id());
@@ -92,9 +92,7 @@ TEST_F(JournalTest, WhatWasAbortedCannotBeCommitted) {
   ASSERT_TRUE(agent.record("m1", MigrationRecord::kNothing,
                            MigrationRecord::kAborted, Durability::kWritten,
                            "the mover did not answer"));
-  const Status committed =
-      mover.record("m1", MigrationRecord::kNothing, MigrationRecord::kCommitted,
-                   Durability::kSynced);
+  const Status committed = mover.commit("m1", std::nullopt);
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().code, ErrorCode::kCancelled);
   const auto found = agent.find("m1");
@@ -148,9 +146,7 @@ TEST_F(JournalTest, ARecordOutlivesItsWriter) {
   const pid_t child = ::fork();
   if (child == 0) {
     auto journal = Journal::open(path_);
-    const bool ok = journal && journal->record("m1", MigrationRecord::kNothing,
-                                               MigrationRecord::kCommitted,
-                                               Durability::kSynced);
+    const bool ok = journal && journal->commit("m1", std::nullopt);
     if (ok) ::kill(::getpid(), SIGKILL);
     ::_exit(1);
   }
@@ -160,6 +156,26 @@ TEST_F(JournalTest, ARecordOutlivesItsWriter) {
   const auto found = open().find("m1");
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->record, MigrationRecord::kCommitted);
+}
+
+// What version 1 wrote is read, without a proof.
+TEST_F(JournalTest, AnOlderFileIsTakenOver) {
+  ASSERT_TRUE(open().begin(entry("m1")));
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db,
+                         "ALTER TABLE migrations DROP COLUMN proof;"
+                         "PRAGMA user_version=1",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  for (int opening = 0; opening < 2; ++opening) {
+    const auto found = open().find("m1");
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->guest, "vm1");
+    EXPECT_FALSE((*found)->proof_due);
+  }
+  EXPECT_TRUE(open().commit("m1", ImageRoots{7, {8}}));
 }
 
 // Else a mover that comes and goes takes itself for the last one, and takes

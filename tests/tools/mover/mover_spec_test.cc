@@ -63,5 +63,20 @@ TEST_F(MoverSpecTlsTest, HalfOfItIsRefused) {
   EXPECT_FALSE(parse_mover_spec(spec_.dump())) << "any certificate would do";
 }
 
+TEST(MoverSpec, AProofNeedsTheGuestAndItsRoots) {
+  json spec = {{"role", "proof"},
+               {"migration", "m"},
+               {"guest", "g"},
+               {"shim_socket", "/shim.sock"},
+               {"image", "00000000000000070000000000000008"}};
+  const auto parsed = parse_mover_spec(spec.dump());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->role, MoverRole::kProof);
+  EXPECT_EQ(parsed->image, (ImageRoots{7, {8}}));
+  spec["image"] = "7";
+  EXPECT_THAT(parse_mover_spec(spec.dump()).error().message,
+              HasSubstr("image"));
+}
+
 }  // namespace
 }  // namespace causeway
