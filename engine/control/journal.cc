@@ -112,7 +112,7 @@ struct Journal::Impl {
   mutable std::mutex mutex;
   std::unique_ptr<sqlite3, int (*)(sqlite3*)> db{nullptr, sqlite3_close_v2};
   Durability durability = Durability::kWritten;
-  mutable Statement insert, update, commit, set_mover, set_peer_name,
+  mutable Statement insert, update, touch, commit, set_mover, set_peer_name,
       select_one, select_all, erase;
 
   Error trouble(const char* what) const {
@@ -181,6 +181,9 @@ Status Journal::Impl::prepare() {
       {&update,
        "UPDATE migrations SET record=?1, why=?2, changed_ms=?3"
        " WHERE migration=?4 AND record=?5"},
+      // What would change nothing SQLite leaves out.
+      {&touch,
+       "UPDATE migrations SET changed_ms=changed_ms+1 WHERE migration=?1"},
       {&commit,
        "UPDATE migrations SET record='committed', proof=?1, changed_ms=?2"
        " WHERE migration=?3 AND record='nothing'"},
@@ -263,6 +266,15 @@ Status Journal::record(const std::string& migration, MigrationRecord from,
   update.bind(4, migration);
   update.bind(5, migration_record_name(from));
   return impl_->changed_one(update, decided_otherwise(migration, from));
+}
+
+Status Journal::make_ready(const std::string& migration) {
+  const std::lock_guard lock(impl_->mutex);
+  sqlite3_wal_autocheckpoint(impl_->db.get(), 0);
+  CAUSEWAY_TRY(impl_->set_durability(Durability::kSynced));
+  Statement& touch = impl_->touch;
+  touch.bind(1, migration);
+  return impl_->changed_one(touch, unknown(migration));
 }
 
 Status Journal::commit(const std::string& migration,

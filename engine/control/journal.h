@@ -49,6 +49,10 @@ class Journal {
   Status record(const std::string& migration, MigrationRecord from,
                 MigrationRecord to, Durability durability,
                 const std::string& why = "");
+  // Makes the next commit() one sync and no more: what this connection does
+  // at its first one (the folder, too, is synced) is done, and the file is not
+  // tidied by it (a checkpoint is others' work).
+  Status make_ready(const std::string& migration);
   // kNothing to kCommitted, synced, and with it what the frozen image is to be
   // proved against by who finds this record.
   Status commit(const std::string& migration,

@@ -30,6 +30,9 @@ using ProofDue = std::optional<ImageRoots>;
 class CommitmentJournal {
  public:
   virtual ~CommitmentJournal() = default;
+  // While the guest still runs: all that would make the first record slower
+  // than its one sync.
+  virtual Status make_ready() = 0;
   // `proof_due`: of kCommitted, goes down with it.
   virtual Status record(CommitmentRecord record, const ProofDue& proof_due) = 0;
 };

@@ -8,6 +8,7 @@ namespace causeway {
 // The guest runs on while the call is under way: the blackout begins when its
 // last vCPU has stopped, and what the call takes after that is the line `stop`.
 Result<SourceSession::Outcome> SourceSession::step_pause(Instant) {
+  CAUSEWAY_TRY(journal_.make_ready());
   CAUSEWAY_ASSIGN(lap_, guest_.pause());
   paused_ = true;
   state_ = State::kLastCollect;

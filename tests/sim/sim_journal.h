@@ -10,6 +10,7 @@ namespace causeway::sim {
 
 class SimJournal final : public CommitmentJournal {
  public:
+  Status make_ready() override { return {}; }
   Status record(CommitmentRecord record, const ProofDue& due) override {
     before_record(record);
     if (fail) return *fail;

@@ -22,6 +22,8 @@ Result<MoverJournal> MoverJournal::open(const MoverSpec& spec) {
   return MoverJournal(std::move(journal), spec.migration);
 }
 
+Status MoverJournal::make_ready() { return journal_.make_ready(migration_); }
+
 Status MoverJournal::record(CommitmentRecord record,
                             const ProofDue& proof_due) {
   switch (record) {

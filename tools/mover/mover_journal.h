@@ -16,6 +16,7 @@ class MoverJournal final : public CommitmentJournal {
   // mover does).
   static Result<MoverJournal> open(const MoverSpec& spec);
 
+  Status make_ready() override;
   Status record(CommitmentRecord record, const ProofDue& proof_due) override;
 
  private:

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,20 @@
 #include <fstream>
 
 #include "engine/base/unique_fd.h"
+
+namespace {
+int syncs = 0;
+}  // namespace
+
+// SQLite's, which finds ours first.
+extern "C" int fsync(int fd) {
+  ++syncs;
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+extern "C" int fdatasync(int fd) {
+  ++syncs;
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace causeway {
 namespace {
@@ -65,6 +80,24 @@ TEST_F(JournalTest, RemembersAcrossOpenings) {
   EXPECT_EQ((*found)->mover_start_ticks, 4711u);
   EXPECT_EQ((*found)->boot, boot_id());
   EXPECT_GT((*found)->changed_ms, 0u);
+}
+
+// It stands in the blackout.
+TEST_F(JournalTest, ACommitThatWasMadeReadyIsOneSync) {
+  {
+    Journal agents = open();
+    ASSERT_TRUE(agents.begin(entry("m1")));
+  }
+  Journal journal = open();
+  ASSERT_TRUE(journal.make_ready("m1"));
+  syncs = 0;
+  ASSERT_TRUE(journal.commit("m1", ImageRoots{7, {8, 9}}));
+  EXPECT_EQ(syncs, 1);
+  EXPECT_EQ((*journal.find("m1"))->record, MigrationRecord::kCommitted);
+  // More than a file may gather before someone tidies it, who syncs it.
+  syncs = 0;
+  for (int i = 0; i < 1100; ++i) ASSERT_TRUE(journal.set_mover("m1", i, 1));
+  EXPECT_EQ(syncs, 0);
 }
 
 TEST_F(JournalTest, KnowsNothingOfOtherMigrations) {
