@@ -25,34 +25,20 @@ std::string refusal(std::vector<const char*> extra) {
 }
 
 TEST(Options, AllOfThem) {
-  const auto parsed = parse({"--memory",
-                             "512M",
-                             "--page-size",
-                             "2M",
-                             "--vcpus",
-                             "4",
-                             "--disk",
-                             "d",
-                             "--disk-bytes",
-                             "64M",
-                             "--workload",
-                             "mixed:50M",
-                             "--content",
-                             "zero:0.5",
-                             "--used",
-                             "0.25",
-                             "--seed",
-                             "7",
-                             "--tracker",
-                             "ring",
-                             "--cpu-mask",
-                             "avx512f,sha_ni",
-                             "--incoming",
-                             "--leash",
-                             "--ready-fd",
-                             "5",
-                             "--log",
-                             "l"});
+  const auto parsed = parse({"--memory",     "512M",
+                             "--page-size",  "2M",
+                             "--vcpus",      "4",
+                             "--disk",       "d",
+                             "--disk-bytes", "64M",
+                             "--workload",   "mixed:50M",
+                             "--content",    "zero:0.5",
+                             "--used",       "0.25",
+                             "--seed",       "7",
+                             "--tracker",    "ring",
+                             "--cpu-mask",   "avx512f,sha_ni",
+                             "--incoming",   "--leash",
+                             "--ready-fd",   "5",
+                             "--log",        "l"});
   ASSERT_TRUE(parsed) << parsed.error().message;
   const GuestOptions& options = parsed->options;
   EXPECT_EQ(options.name, "g");
