@@ -103,8 +103,7 @@ Status Arrivals::discard(const std::string& peer,
 Status Arrivals::discard(const std::string& migration) {
   if (const auto arrival = find(migration)) CAUSEWAY_TRY(arrival->discard());
   if (!host_->undecided.has(migration)) return {};
-  const Status done =
-      host_->undecided.carry_out(migration, Verdict::kStayAtSource);
+  Status done = host_->undecided.carry_out(migration, Verdict::kStayAtSource);
   if (!done && done.error().code == ErrorCode::kNotFound) return {};
   return done;
 }

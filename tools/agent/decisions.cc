@@ -46,8 +46,7 @@ Result<control::DecisionReply> Decisions::decision(
 
 // The source has committed: what was prepared here may run.
 Status Decisions::make_it_run(const std::string& migration) {
-  const Status done =
-      host_->undecided.carry_out(migration, Verdict::kRunAtTarget);
+  Status done = host_->undecided.carry_out(migration, Verdict::kRunAtTarget);
   if (done || done.error().code == ErrorCode::kNotFound) return {};
   return done;
 }

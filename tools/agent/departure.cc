@@ -321,7 +321,7 @@ Error Departure::not_moved(MoverFailure failure) {
 // The agents find out by themselves, often at once.
 Error Departure::undecided(const std::string& message) {
   if (host_->undecided.await(id_, kUndecidedWait)) {
-    const auto found = host_->journal.find(id_);
+    auto found = host_->journal.find(id_);
     const JournalEntry entry =
         found && *found ? std::move(**found) : JournalEntry();
     const bool back = entry.record == MigrationRecord::kAborted;
