@@ -56,7 +56,7 @@ class UndecidedArrival final : public UndecidedMove {
   // Recorded: nobody else may run it without an operator's word. An Error
   // while its VMM lives and does not answer; one that is gone is shown so.
   Status start() {
-    const Status running = run_here(guest_.get());
+    Status running = run_here(guest_.get());
     if (!running && guest_->alive()) return running;
     if (running) {
       spdlog::info("migration {}: guest {} has arrived and runs here",
