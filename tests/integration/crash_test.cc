@@ -9,6 +9,7 @@
 // CAUSEWAY_CRASH_SEED=S which ones.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -223,7 +224,11 @@ class CrashTest : public testing::TestWithParam<Cell> {
     if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
     if (GetParam().victim != Victim::kLink) return;
     auto network = NamespacePair::create();
-    if (!network) GTEST_SKIP() << network.error().message;
+    if (!network && geteuid() != 0) {
+      GTEST_SKIP() << "network namespaces need root: "
+                   << network.error().message;
+    }
+    ASSERT_TRUE(network) << network.error().message;
     network_.emplace(std::move(*network));
   }
 

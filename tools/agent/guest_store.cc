@@ -59,6 +59,22 @@ Status write_record(const GuestRecord& record, const std::string& path) {
   return {};
 }
 
+Status make_and_move(const GuestRecord& record, const std::string& hidden,
+                     const std::string& folder) {
+  // Nothing that an incomplete removal left there comes along.
+  std::error_code ignored;
+  fs::remove_all(hidden, ignored);
+  CAUSEWAY_TRY(make_folder(hidden));
+  CAUSEWAY_TRY(write_record(record, hidden + "/guest.json"));
+  if (rename(hidden.c_str(), folder.c_str()) == 0) return {};
+  if (errno == ENOTEMPTY || errno == EEXIST) {
+    return make_error(ErrorCode::kAlreadyExists,
+                      "there is a guest named {} already",
+                      record.config.name());
+  }
+  return errno_error(errno, "making the folder " + folder);
+}
+
 }  // namespace
 
 Status check_guest_name(const std::string& name) {
@@ -117,17 +133,11 @@ Result<GuestPaths> GuestStore::create(const GuestRecord& record) const {
                       made.monitor_socket, kSocketPathBytesMax);
   }
   const std::string hidden = hidden_folder(folder_, name);
-  CAUSEWAY_TRY(make_folder(hidden));
-  CAUSEWAY_TRY(write_record(record, hidden + "/guest.json"));
-  if (rename(hidden.c_str(), made.folder.c_str()) == 0) return made;
-  const int error = errno;
+  const Status moved = make_and_move(record, hidden, made.folder);
+  if (moved) return made;
   std::error_code ignored;
   fs::remove_all(hidden, ignored);
-  if (error == ENOTEMPTY || error == EEXIST) {
-    return make_error(ErrorCode::kAlreadyExists,
-                      "there is a guest named {} already", name);
-  }
-  return errno_error(error, "making the folder " + made.folder);
+  return moved.error();
 }
 
 Status GuestStore::save(const GuestRecord& record) const {
@@ -159,6 +169,7 @@ void GuestStore::remove(const std::string& name) const {
   // In one step, or a crash would leave a part without its record.
   const std::string hidden = hidden_folder(folder_, name);
   std::error_code ignored;
+  fs::remove_all(hidden, ignored);
   fs::rename(paths(name).folder, hidden, ignored);
   fs::remove_all(hidden, ignored);
 }

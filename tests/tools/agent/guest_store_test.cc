@@ -1,6 +1,8 @@
 #include "tools/agent/guest_store.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +96,38 @@ TEST_F(GuestStoreTest, WhatWasBeingMadeOrRemovedIsGoneWithTheNextAgent) {
   EXPECT_FALSE(fs::exists(folder_ + "/state/guests/.g1"));
   EXPECT_EQ(store->names(), std::vector<std::string>{"g2"});
   EXPECT_TRUE(store->create(record("g1")));
+}
+
+TEST_F(GuestStoreTest, WhatAnIncompleteRemovalLeftIsInNobodysWay) {
+  auto store = GuestStore::open(folder_ + "/state");
+  ASSERT_TRUE(store);
+  const std::string hidden = folder_ + "/state/guests/.g1";
+  fs::create_directory(hidden);
+  std::ofstream(hidden + "/disk.raw") << "old";
+  const auto paths = store->create(record("g1"));
+  ASSERT_TRUE(paths);
+  EXPECT_FALSE(fs::exists(paths->disk));
+  fs::create_directory(hidden);
+  std::ofstream(hidden + "/disk.raw") << "old";
+  store->remove("g1");
+  EXPECT_FALSE(fs::exists(paths->folder));
+  EXPECT_FALSE(fs::exists(hidden));
+}
+
+TEST_F(GuestStoreTest, ARecordThatCannotBeWrittenLeavesNothing) {
+  auto store = GuestStore::open(folder_ + "/state");
+  ASSERT_TRUE(store);
+  // Every write of a file fails, as on a full disk.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  const auto paths = store->create(record("g1"));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_DFL);
+  ASSERT_FALSE(paths);
+  EXPECT_TRUE(fs::is_empty(folder_ + "/state/guests"));
 }
 
 TEST_F(GuestStoreTest, OneAgentAFolder) {
