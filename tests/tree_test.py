@@ -28,7 +28,8 @@ MAY_INCLUDE = {
     "engine/runtime": ["engine/guest", "engine/base"],
     "engine/control": ["engine"],
     "hypervisor-shim": ["engine"],
-    "tools": ["hypervisor-shim", "engine"],
+    "dpdk-wan": ["engine"],
+    "tools": ["hypervisor-shim", "dpdk-wan", "engine"],
 }
 # What implements a seam is nobody's business but the programs'.
 PATH_KINDS = ("engine/path/tcp/", "engine/path/loopback/")
@@ -42,6 +43,7 @@ LIBRARY_HOMES = [
     (r"(isa-l|igzip_lib|erasure_code)\b", ["engine/codec/", "engine/content/"]),
     (r"sqlite3", ["engine/control/journal"]),
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
+    (r"(ngtcp2|gnutls)/", ["dpdk-wan/quic/"]),
     (r"seccomp\.h", ["hypervisor-shim/lab/sandbox"]),
     (r"openssl/", ["engine/path/tcp/", "tools/pki/",
                      "engine/control/tls_handshake"]),

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "engine/base/assert.h"
-#include "engine/path/tcp/frame.h"
+#include "engine/path/stream/frame.h"
 
 namespace causeway {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/path/path.h"
+#include "tests/contract/memory_sink.h"
 
 namespace causeway {
 
@@ -39,18 +40,6 @@ class PathLab {
 
 using MakePathLab =
     std::function<std::unique_ptr<PathLab>(const PathLabOptions&)>;
-
-// A sink over one region of memory that notes what it was given.
-class MemorySink final : public PutSink {
- public:
-  explicit MemorySink(size_t bytes) : memory(bytes) {}
-  Result<std::span<std::byte>> begin(const PutHead& head) override;
-  Status end(const PutHead& head) override;
-
-  std::vector<std::byte> memory;
-  std::vector<PutHead> landed;
-  uint64_t refuse_block = UINT64_MAX;  // a put there is an Error
-};
 
 class PathContract : public testing::TestWithParam<MakePathLab> {
  protected:

@@ -10,7 +10,7 @@
 #include "engine/content/image_roots.h"
 #include "engine/migration/messages.h"
 #include "engine/migration/report.h"
-#include "engine/path/tcp/hello.h"
+#include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tls_context.h"
 
 namespace causeway {

@@ -10,22 +10,6 @@
 
 namespace causeway {
 
-// Heads of frames that one channel holds until the socket has taken them. 128
-// puts of single blocks are 512 KiB: enough that one system call is worth its
-// cost; more would only grow what a stop has to wait for.
-inline constexpr uint32_t kTcpFramesInFlightMax = 128;
-
-// One sendmsg: past this, a longer call saves nothing measurable.
-inline constexpr size_t kTcpSendBytesMax = 1u << 20;
-
-// One poll of a receiver: about 1 ms at 40 Gbit/s, so that a worker with
-// several channels serves them in turn.
-inline constexpr size_t kTcpReceiveBytesMax = 4u << 20;
-
-// What a receiver reads beyond the payload it knows of: 128 heads of zero runs
-// a system call, and at most this much is copied twice.
-inline constexpr size_t kTcpAheadBytes = 4096;
-
 // Unanswered data for so long means that the peer or the link is gone: longer
 // than a link's renegotiation (3 s) or a failover of a bonded port, shorter
 // than the patience of whoever waits for the guest.
@@ -59,8 +43,6 @@ inline constexpr uint64_t kTlsKernelBytesMax = 1ull << 37;
 
 static_assert(kTlsRecordsAKeyMax < (1ull << 24) / 2);
 static_assert(kTlsKernelBytesMax / kTlsRecordBytesMax < (1ull << 24));
-static_assert(kTcpAheadBytes < kPutBytesMax);
-static_assert(kTcpSendBytesMax >= kPutBytesMax);
 static_assert(kTcpHelloWaitMax < kTcpSilenceMax);
 // The control stream and every bulk stream may be half-way in their hellos.
 static_assert(kTcpStrangersMax > kStreamsMax + 1);

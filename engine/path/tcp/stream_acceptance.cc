@@ -6,8 +6,8 @@
 #include <cerrno>
 
 #include "engine/base/assert.h"
+#include "engine/path/socket_address.h"
 #include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/socket_address.h"
 
 namespace causeway {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
-#include "engine/path/tcp/hello.h"
+#include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tcp_socket.h"
 #include "engine/path/tcp/tcp_stream.h"
 

@@ -11,9 +11,9 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
-#include "engine/path/tcp/socket_address.h"
-#include "engine/path/tcp/tcp_bulk_channel.h"
-#include "engine/path/tcp/tcp_control_channel.h"
+#include "engine/path/socket_address.h"
+#include "engine/path/stream/stream_bulk_channel.h"
+#include "engine/path/stream/stream_control_channel.h"
 #include "engine/path/tcp/tcp_socket.h"
 #include "engine/path/tcp/tcp_stats.h"
 
@@ -31,13 +31,14 @@ class TcpOutboundPath final : public OutboundPath {
   Result<std::unique_ptr<ControlChannel>> open_control() override {
     CAUSEWAY_ASSIGN(TcpStream stream, take(0));
     return std::unique_ptr<ControlChannel>(
-        std::make_unique<TcpControlChannel>(std::move(stream)));
+        std::make_unique<StreamControlChannel>(
+            std::make_unique<TcpStream>(std::move(stream))));
   }
 
   Result<std::unique_ptr<BulkChannel>> open_bulk(uint32_t worker) override {
     CAUSEWAY_ASSIGN(TcpStream stream, take(size_t{1} + worker));
-    return std::unique_ptr<BulkChannel>(
-        std::make_unique<TcpBulkChannel>(std::move(stream)));
+    return std::unique_ptr<BulkChannel>(std::make_unique<StreamBulkChannel>(
+        std::make_unique<TcpStream>(std::move(stream))));
   }
 
   PathStats stats() const override {

@@ -11,7 +11,7 @@
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/path/path.h"
-#include "engine/path/tcp/hello.h"
+#include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tls_context.h"
 
 namespace causeway {

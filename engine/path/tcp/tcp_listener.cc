@@ -8,11 +8,11 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
+#include "engine/path/socket_address.h"
+#include "engine/path/stream/stream_bulk_receiver.h"
+#include "engine/path/stream/stream_control_channel.h"
 #include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/socket_address.h"
 #include "engine/path/tcp/stream_acceptance.h"
-#include "engine/path/tcp/tcp_bulk_receiver.h"
-#include "engine/path/tcp/tcp_control_channel.h"
 
 namespace causeway {
 namespace {
@@ -25,14 +25,15 @@ class TcpInboundPath final : public InboundPath {
   Result<std::unique_ptr<ControlChannel>> accept_control() override {
     CAUSEWAY_ASSIGN(TcpStream stream, take(0));
     return std::unique_ptr<ControlChannel>(
-        std::make_unique<TcpControlChannel>(std::move(stream)));
+        std::make_unique<StreamControlChannel>(
+            std::make_unique<TcpStream>(std::move(stream))));
   }
 
   Result<std::unique_ptr<BulkReceiver>> accept_bulk(uint32_t worker,
                                                     PutSink& sink) override {
     CAUSEWAY_ASSIGN(TcpStream stream, take(size_t{1} + worker));
-    return std::unique_ptr<BulkReceiver>(
-        std::make_unique<TcpBulkReceiver>(std::move(stream), sink));
+    return std::unique_ptr<BulkReceiver>(std::make_unique<StreamBulkReceiver>(
+        std::make_unique<TcpStream>(std::move(stream)), sink));
   }
 
  private:

@@ -12,7 +12,7 @@
 #include "engine/base/time.h"
 #include "engine/base/unique_fd.h"
 #include "engine/path/path.h"
-#include "engine/path/tcp/hello.h"
+#include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tls_context.h"
 
 namespace causeway {

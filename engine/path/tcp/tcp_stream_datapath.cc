@@ -18,18 +18,8 @@ StreamIo TcpStream::send(std::span<const iovec> pieces) {
   return io;
 }
 
-StreamIo TcpStream::send(std::span<const std::byte> bytes) {
-  const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
-  return send(std::span(&piece, 1));
-}
-
 StreamIo TcpStream::receive(std::span<const iovec> pieces) {
   return in_clear() ? receive_plain(pieces) : tls_->receive(pieces);
-}
-
-StreamIo TcpStream::receive(std::span<std::byte> bytes) {
-  const iovec piece{bytes.data(), bytes.size()};
-  return receive(std::span(&piece, 1));
 }
 
 StreamIo TcpStream::send_plain(std::span<const iovec> pieces) {

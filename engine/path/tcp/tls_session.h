@@ -19,8 +19,8 @@
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/path/stream/stream_error.h"
 #include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/stream_error.h"
 #include "engine/path/tcp/tls_context.h"
 
 using SSL = struct ssl_st;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <thread>
 
-#include "engine/path/tcp/socket_address.h"
+#include "engine/path/socket_address.h"
 #include "engine/path/tcp/tcp_connector.h"
 #include "engine/path/tcp/tcp_listener.h"
 #include "tests/contract/path_contract.h"

@@ -7,8 +7,8 @@
 #include <future>
 #include <thread>
 
-#include "engine/path/tcp/hello.h"
-#include "engine/path/tcp/socket_address.h"
+#include "engine/path/socket_address.h"
+#include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tcp_connector.h"
 #include "engine/path/tcp/tcp_listener.h"
 #include "engine/path/tcp/tcp_socket.h"

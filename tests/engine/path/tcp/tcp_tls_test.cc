@@ -12,8 +12,8 @@
 #include <future>
 #include <random>
 
+#include "engine/path/socket_address.h"
 #include "engine/path/tcp/certificate.h"
-#include "engine/path/tcp/socket_address.h"
 #include "engine/path/tcp/tcp_connector.h"
 #include "engine/path/tcp/tcp_listener.h"
 #include "engine/path/tcp/tcp_stream.h"

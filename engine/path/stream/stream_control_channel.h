@@ -1,19 +1,21 @@
-// TcpControlChannel: the control stream. A message is its length (u32, little-
-// endian, at most kControlMessageBytesMax) and its bytes.
+// StreamControlChannel: the control stream. A message is its length (u32,
+// little-endian, at most kControlMessageBytesMax) and its bytes.
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "engine/path/path.h"
-#include "engine/path/tcp/tcp_stream.h"
+#include "engine/path/stream/byte_stream.h"
 
 namespace causeway {
 
-class TcpControlChannel final : public ControlChannel {
+class StreamControlChannel final : public ControlChannel {
  public:
-  explicit TcpControlChannel(TcpStream stream) : stream_(std::move(stream)) {}
-  ~TcpControlChannel() override;
+  explicit StreamControlChannel(std::unique_ptr<ByteStream> stream)
+      : stream_(std::move(stream)) {}
+  ~StreamControlChannel() override;
 
   Status send(std::span<const std::byte> message) override;
   Result<std::optional<std::vector<std::byte>>> receive(Instant now) override;
@@ -25,7 +27,7 @@ class TcpControlChannel final : public ControlChannel {
   Status flush();
   Result<bool> fill(std::span<std::byte> into, size_t& got);
 
-  TcpStream stream_;
+  std::unique_ptr<ByteStream> stream_;
   std::vector<std::byte> queue_;  // sent up to queue_sent_
   size_t queue_sent_ = 0;
   std::array<std::byte, kLengthBytes> length_{};

@@ -2,12 +2,12 @@
 #include <cstring>
 
 #include "engine/base/assert.h"
-#include "engine/path/tcp/stream_error.h"
-#include "engine/path/tcp/tcp_bulk_channel.h"
+#include "engine/path/stream/stream_bulk_channel.h"
+#include "engine/path/stream/stream_error.h"
 
 namespace causeway {
 
-Result<size_t> TcpBulkChannel::post(std::span<const Put> puts) {
+Result<size_t> StreamBulkChannel::post(std::span<const Put> puts) {
   size_t taken = 0;
   for (; taken < puts.size() && !full(); ++taken) {
     const Put& put = puts[taken];
@@ -21,7 +21,7 @@ Result<size_t> TcpBulkChannel::post(std::span<const Put> puts) {
   return taken;
 }
 
-Result<bool> TcpBulkChannel::post_fence(FenceId fence) {
+Result<bool> StreamBulkChannel::post_fence(FenceId fence) {
   CAUSEWAY_ASSERT(fence > last_fence_);
   if (full()) return false;
   encode_fence(fence, FrameHeadSpan(head_of(head_), kFrameHeadBytes));
@@ -32,15 +32,15 @@ Result<bool> TcpBulkChannel::post_fence(FenceId fence) {
   return true;
 }
 
-Result<ChannelProgress> TcpBulkChannel::poll(Instant) {
+Result<ChannelProgress> StreamBulkChannel::poll(Instant) {
   CAUSEWAY_TRY(flush());
   CAUSEWAY_TRY(read_acks());
   return progress_;
 }
 
 // Heads of frames without payload lie side by side and become one piece.
-void TcpBulkChannel::add_piece(size_t& pieces, const std::byte* at,
-                               size_t bytes) {
+void StreamBulkChannel::add_piece(size_t& pieces, const std::byte* at,
+                                  size_t bytes) {
   if (bytes == 0) return;
   if (pieces > 0) {
     iovec& last = pieces_[pieces - 1];
@@ -53,10 +53,10 @@ void TcpBulkChannel::add_piece(size_t& pieces, const std::byte* at,
 }
 
 // Fills pieces_ from what is unsent; returns the bytes.
-size_t TcpBulkChannel::gather(size_t& pieces) {
+size_t StreamBulkChannel::gather(size_t& pieces) {
   size_t total = 0;
   size_t skip = tail_sent_;
-  for (uint64_t frame = tail_; frame < head_ && total < kTcpSendBytesMax;
+  for (uint64_t frame = tail_; frame < head_ && total < kStreamSendBytesMax;
        ++frame) {
     const auto payload = payloads_[frame % kFrames];
     const size_t head_skip = std::min(skip, kFrameHeadBytes);
@@ -70,7 +70,7 @@ size_t TcpBulkChannel::gather(size_t& pieces) {
   return total;
 }
 
-void TcpBulkChannel::advance(size_t sent) {
+void StreamBulkChannel::advance(size_t sent) {
   progress_.wire_bytes += sent;
   tail_sent_ += sent;
   while (tail_ < head_ && tail_sent_ >= frame_bytes(tail_)) {
@@ -80,13 +80,13 @@ void TcpBulkChannel::advance(size_t sent) {
   }
 }
 
-Status TcpBulkChannel::flush() {
+Status StreamBulkChannel::flush() {
   while (tail_ < head_) {
     size_t pieces = 0;
     const size_t wanted = gather(pieces);
-    const StreamIo io = stream_.send(std::span(pieces_).first(pieces));
+    const StreamIo io = stream_->send(std::span(pieces_).first(pieces));
     if (io.state == StreamIo::State::kBroken) {
-      return stream_lost(io, stream_.peer());
+      return stream_lost(io, stream_->peer());
     }
     advance(io.bytes);
     if (io.bytes < wanted) return {};
@@ -94,15 +94,15 @@ Status TcpBulkChannel::flush() {
   return {};
 }
 
-Status TcpBulkChannel::read_acks() {
+Status StreamBulkChannel::read_acks() {
   for (;;) {
     const size_t room = acks_.size() - acks_got_;
-    const StreamIo io = stream_.receive(std::span(acks_).subspan(acks_got_));
+    const StreamIo io = stream_->receive(std::span(acks_).subspan(acks_got_));
     if (io.state == StreamIo::State::kClosed) {
-      return stream_closed(stream_.peer());
+      return stream_closed(stream_->peer());
     }
     if (io.state == StreamIo::State::kBroken) {
-      return stream_lost(io, stream_.peer());
+      return stream_lost(io, stream_->peer());
     }
     acks_got_ += io.bytes;
     size_t used = 0;
@@ -115,14 +115,14 @@ Status TcpBulkChannel::read_acks() {
   }
 }
 
-Status TcpBulkChannel::take_ack(FenceAckView ack) {
+Status StreamBulkChannel::take_ack(FenceAckView ack) {
   auto fence = decode_fence_ack(ack);
-  if (!fence) return from_peer(std::move(fence).error(), stream_.peer());
+  if (!fence) return from_peer(std::move(fence).error(), stream_->peer());
   if (*fence <= progress_.fence_landed || *fence > last_fence_) {
     return make_error(ErrorCode::kPeerBroken,
                       "{} acknowledged fence {}; {} was the last that landed "
                       "and {} the last posted.",
-                      stream_.peer(), *fence, progress_.fence_landed,
+                      stream_->peer(), *fence, progress_.fence_landed,
                       last_fence_);
   }
   progress_.fence_landed = *fence;

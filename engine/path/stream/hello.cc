@@ -1,4 +1,4 @@
-#include "engine/path/tcp/hello.h"
+#include "engine/path/stream/hello.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "engine/path/tcp/socket_address.h"
+#include "engine/path/socket_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-// TcpBulkChannel: the sending end of a bulk stream. Heads are encoded when
+// StreamBulkChannel: the sending end of a bulk stream. Heads are encoded when
 // they are posted; one sendmsg takes many frames, payloads from where they
 // are. A put is released when the socket has all of it (the kernel copies).
 //
@@ -14,16 +14,17 @@
 #include <memory>
 
 #include "engine/path/bulk_channel.h"
-#include "engine/path/tcp/frame.h"
-#include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/tcp_stream.h"
+#include "engine/path/stream/byte_stream.h"
+#include "engine/path/stream/frame.h"
+#include "engine/path/stream/limits.h"
 
 namespace causeway {
 
-class TcpBulkChannel final : public BulkChannel {
+class StreamBulkChannel final : public BulkChannel {
  public:
-  explicit TcpBulkChannel(TcpStream stream) : stream_(std::move(stream)) {}
-  ~TcpBulkChannel() override;
+  explicit StreamBulkChannel(std::unique_ptr<ByteStream> stream)
+      : stream_(std::move(stream)) {}
+  ~StreamBulkChannel() override;
 
   Result<size_t> post(std::span<const Put> puts) override;
   Result<bool> post_fence(FenceId fence) override;
@@ -32,7 +33,7 @@ class TcpBulkChannel final : public BulkChannel {
   Instant wait_on(WaitSet& set) const override;
 
  private:
-  static constexpr uint32_t kFrames = kTcpFramesInFlightMax;
+  static constexpr uint32_t kFrames = kStreamFramesInFlightMax;
   // Two pieces a frame, and the one that begins in mid-frame.
   static constexpr size_t kPiecesMax = 2 * size_t{kFrames};
 
@@ -48,7 +49,7 @@ class TcpBulkChannel final : public BulkChannel {
   Status read_acks();
   Status take_ack(FenceAckView ack);
 
-  TcpStream stream_;
+  std::unique_ptr<ByteStream> stream_;
   std::array<std::array<std::byte, kFrameHeadBytes>, kFrames> heads_;
   std::array<std::span<const std::byte>, kFrames> payloads_;
   std::array<bool, kFrames> is_put_;

@@ -5,14 +5,14 @@
 #include <cstring>
 
 #include "engine/base/assert.h"
-#include "engine/path/tcp/stream_error.h"
-#include "engine/path/tcp/tcp_bulk_receiver.h"
+#include "engine/path/stream/stream_bulk_receiver.h"
+#include "engine/path/stream/stream_error.h"
 
 namespace causeway {
 
-Result<bool> TcpBulkReceiver::poll_stream() {
+Result<bool> StreamBulkReceiver::poll_stream() {
   size_t moved = 0;
-  while (!closed_ && moved < kTcpReceiveBytesMax) {
+  while (!closed_ && moved < kStreamReceiveBytesMax) {
     CAUSEWAY_ASSIGN(const size_t got, read_stream());
     if (got == 0) break;
     moved += got;
@@ -22,24 +22,24 @@ Result<bool> TcpBulkReceiver::poll_stream() {
   return moved > 0;
 }
 
-Result<size_t> TcpBulkReceiver::read_stream() {
+Result<size_t> StreamBulkReceiver::read_stream() {
   const iovec pieces[2] = {
       {place_left_.data(), place_left_.size()},
       {ahead_.data() + ahead_end_, ahead_.size() - ahead_end_}};
   const StreamIo io =
-      stream_.receive(std::span(pieces).subspan(place_left_.empty() ? 1 : 0));
+      stream_->receive(std::span(pieces).subspan(place_left_.empty() ? 1 : 0));
   if (io.state == StreamIo::State::kBroken) {
-    return stream_lost(io, stream_.peer());
+    return stream_lost(io, stream_->peer());
   }
   if (io.state == StreamIo::State::kClosed) {
-    if (in_put_ || ahead_bytes() > 0) return stream_closed(stream_.peer());
+    if (in_put_ || ahead_bytes() > 0) return stream_closed(stream_->peer());
     closed_ = true;
   }
   wire_bytes_ += io.bytes;
   return io.bytes;
 }
 
-Status TcpBulkReceiver::consume(size_t got) {
+Status StreamBulkReceiver::consume(size_t got) {
   const size_t into_place = std::min(got, place_left_.size());
   place_left_ = place_left_.subspan(into_place);
   ahead_end_ += got - into_place;
@@ -48,11 +48,11 @@ Status TcpBulkReceiver::consume(size_t got) {
 }
 
 // Takes the frames in ahead_ until a payload or a head is not all there.
-Status TcpBulkReceiver::parse_ahead() {
+Status StreamBulkReceiver::parse_ahead() {
   while (!in_put_ && ahead_bytes() >= kFrameHeadBytes) {
     auto frame = decode_frame(
         FrameHeadView(ahead_.data() + ahead_begin_, kFrameHeadBytes));
-    if (!frame) return from_peer(std::move(frame).error(), stream_.peer());
+    if (!frame) return from_peer(std::move(frame).error(), stream_->peer());
     ahead_begin_ += kFrameHeadBytes;
     CAUSEWAY_TRY(take_frame(*frame));
   }
@@ -63,11 +63,11 @@ Status TcpBulkReceiver::parse_ahead() {
   return {};
 }
 
-Status TcpBulkReceiver::take_frame(const Frame& frame) {
+Status StreamBulkReceiver::take_frame(const Frame& frame) {
   if (frame.fence != 0) {
     if (frame.fence <= fence_landed_) {
       return make_error(ErrorCode::kPeerBroken,
-                        "{} sent fence {} after fence {}.", stream_.peer(),
+                        "{} sent fence {} after fence {}.", stream_->peer(),
                         frame.fence, fence_landed_);
     }
     fence_landed_ = frame.fence;
@@ -86,13 +86,13 @@ Status TcpBulkReceiver::take_frame(const Frame& frame) {
   return place_left_.empty() ? finish_put() : Status();
 }
 
-Status TcpBulkReceiver::finish_put() {
+Status StreamBulkReceiver::finish_put() {
   in_put_ = false;
   return sink_.end(put_);
 }
 
 // One answer may stand for several fences: the last one covers them.
-Status TcpBulkReceiver::flush_ack() {
+Status StreamBulkReceiver::flush_ack() {
   for (;;) {
     if (ack_sent_ == kFenceAckBytes) {
       if (fence_answered_ == fence_landed_) return {};
@@ -100,7 +100,7 @@ Status TcpBulkReceiver::flush_ack() {
       fence_answered_ = fence_landed_;
       ack_sent_ = 0;
     }
-    const StreamIo io = stream_.send(std::span(ack_).subspan(ack_sent_));
+    const StreamIo io = stream_->send(std::span(ack_).subspan(ack_sent_));
     if (io.state == StreamIo::State::kBlocked) return {};
     if (io.state == StreamIo::State::kBroken) {
       // The sender may have closed after its last fence: what it sent is
@@ -109,7 +109,7 @@ Status TcpBulkReceiver::flush_ack() {
         ack_sent_ = kFenceAckBytes;
         return {};
       }
-      return stream_lost(io, stream_.peer());
+      return stream_lost(io, stream_->peer());
     }
     ack_sent_ += io.bytes;
   }

@@ -1,6 +1,6 @@
 // The receiver's state machine over a socket pair: any cut of the stream into
 // pieces, and streams that break the rules.
-#include "engine/path/tcp/tcp_bulk_receiver.h"
+#include "engine/path/stream/stream_bulk_receiver.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,21 +10,22 @@
 #include <array>
 #include <vector>
 
-#include "tests/contract/path_contract.h"
+#include "engine/path/tcp/tcp_stream.h"
+#include "tests/contract/memory_sink.h"
 
 namespace causeway {
 namespace {
 
 using testing::HasSubstr;
 
-class TcpBulkReceiverTest : public testing::Test {
+class StreamBulkReceiverTest : public testing::Test {
  protected:
-  TcpBulkReceiverTest() {
+  StreamBulkReceiverTest() {
     std::array<int, 2> fds;
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
     peer_ = UniqueFd(fds[0]);
-    receiver_ = std::make_unique<TcpBulkReceiver>(
-        TcpStream(UniqueFd(fds[1]), "peer:1"), sink_);
+    receiver_ = std::make_unique<StreamBulkReceiver>(
+        std::make_unique<TcpStream>(UniqueFd(fds[1]), "peer:1"), sink_);
   }
 
   void add_put(const PutHead& put) {
@@ -63,14 +64,14 @@ class TcpBulkReceiverTest : public testing::Test {
 
   MemorySink sink_{64 * kBlockBytes};
   UniqueFd peer_;
-  std::unique_ptr<TcpBulkReceiver> receiver_;
+  std::unique_ptr<StreamBulkReceiver> receiver_;
   std::vector<std::byte> stream_;
 };
 
-class TcpBulkReceiverPieces : public TcpBulkReceiverTest,
-                              public testing::WithParamInterface<size_t> {};
+class StreamBulkReceiverPieces : public StreamBulkReceiverTest,
+                                 public testing::WithParamInterface<size_t> {};
 
-TEST_P(TcpBulkReceiverPieces, DoNotMatter) {
+TEST_P(StreamBulkReceiverPieces, DoNotMatter) {
   add_put({PutKind::kRaw, 0, 1, 0, 1, kBlockBytes});
   add_put({PutKind::kZero, 0, 1, 5, 3, 0});
   add_fence(1);
@@ -91,11 +92,11 @@ TEST_P(TcpBulkReceiverPieces, DoNotMatter) {
   EXPECT_TRUE(receiver_->closed());
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, TcpBulkReceiverPieces,
+INSTANTIATE_TEST_SUITE_P(Sizes, StreamBulkReceiverPieces,
                          testing::Values(1, 31, 32, 33, 4095, 4096, 4127, 4129,
                                          8224, 100'000));
 
-TEST_F(TcpBulkReceiverTest, CloseInAHeadIsALoss) {
+TEST_F(StreamBulkReceiverTest, CloseInAHeadIsALoss) {
   add_fence(1);
   stream_.pop_back();
   ASSERT_TRUE(feed(1000));
@@ -104,7 +105,7 @@ TEST_F(TcpBulkReceiverTest, CloseInAHeadIsALoss) {
   EXPECT_FALSE(receiver_->closed());
 }
 
-TEST_F(TcpBulkReceiverTest, CloseInAPayloadIsALoss) {
+TEST_F(StreamBulkReceiverTest, CloseInAPayloadIsALoss) {
   add_put({PutKind::kRaw, 0, 1, 0, 2, 2 * kBlockBytes});
   stream_.pop_back();
   ASSERT_TRUE(feed(1000));
@@ -113,7 +114,7 @@ TEST_F(TcpBulkReceiverTest, CloseInAPayloadIsALoss) {
   EXPECT_TRUE(sink_.landed.empty());
 }
 
-TEST_F(TcpBulkReceiverTest, FenceThatGoesBackIsRefused) {
+TEST_F(StreamBulkReceiverTest, FenceThatGoesBackIsRefused) {
   add_fence(5);
   add_fence(5);
   auto moved = feed(1000);
@@ -122,7 +123,7 @@ TEST_F(TcpBulkReceiverTest, FenceThatGoesBackIsRefused) {
   EXPECT_THAT(moved.error().message, HasSubstr("fence 5 after fence 5"));
 }
 
-TEST_F(TcpBulkReceiverTest, GarbageIsRefusedAndNamesThePeer) {
+TEST_F(StreamBulkReceiverTest, GarbageIsRefusedAndNamesThePeer) {
   stream_.assign(100, std::byte{0x41});
   auto moved = feed(100);
   ASSERT_FALSE(moved);
@@ -135,7 +136,7 @@ TEST_F(TcpBulkReceiverTest, GarbageIsRefusedAndNamesThePeer) {
   EXPECT_EQ(::recv(peer_.get(), byte.data(), 1, 0), 0);
 }
 
-TEST_F(TcpBulkReceiverTest, PutOutsideTheRegionStoresNothing) {
+TEST_F(StreamBulkReceiverTest, PutOutsideTheRegionStoresNothing) {
   add_put({PutKind::kRaw, 0, 1, 64, 1, kBlockBytes});
   EXPECT_FALSE(feed(100'000));
   EXPECT_TRUE(sink_.landed.empty());

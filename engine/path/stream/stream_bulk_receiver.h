@@ -1,27 +1,28 @@
-// TcpBulkReceiver: the receiving end of a bulk stream. A payload is read
+// StreamBulkReceiver: the receiving end of a bulk stream. A payload is read
 // straight into the place that the sink gave; the same system call reads on
 // into ahead_, where the next heads are then found:
 //
 //   recvmsg into   [ rest of the payload, in the sink's place ][ ahead_ ]
 //   ahead_         | head | head | head, and the start of its payload |
 //
-// Only that start is copied a second time (at most kTcpAheadBytes).
+// Only that start is copied a second time (at most kStreamAheadBytes).
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "engine/path/path.h"
-#include "engine/path/tcp/frame.h"
-#include "engine/path/tcp/limits.h"
-#include "engine/path/tcp/tcp_stream.h"
+#include "engine/path/stream/byte_stream.h"
+#include "engine/path/stream/frame.h"
+#include "engine/path/stream/limits.h"
 
 namespace causeway {
 
-class TcpBulkReceiver final : public BulkReceiver {
+class StreamBulkReceiver final : public BulkReceiver {
  public:
-  TcpBulkReceiver(TcpStream stream, PutSink& sink)
+  StreamBulkReceiver(std::unique_ptr<ByteStream> stream, PutSink& sink)
       : stream_(std::move(stream)), sink_(sink) {}
 
   Result<bool> poll(Instant now) override;
@@ -40,7 +41,7 @@ class TcpBulkReceiver final : public BulkReceiver {
   Status flush_ack();
   size_t ahead_bytes() const { return ahead_end_ - ahead_begin_; }
 
-  TcpStream stream_;
+  std::unique_ptr<ByteStream> stream_;
   PutSink& sink_;
   bool closed_ = false;
   std::optional<Error> broken_;  // what every later poll() returns
@@ -48,7 +49,7 @@ class TcpBulkReceiver final : public BulkReceiver {
   bool in_put_ = false;  // between begin() and end() of put_
   PutHead put_;
   std::span<std::byte> place_left_;  // not empty: ahead_ is
-  std::array<std::byte, kTcpAheadBytes> ahead_;
+  std::array<std::byte, kStreamAheadBytes> ahead_;
   size_t ahead_begin_ = 0;
   size_t ahead_end_ = 0;
 

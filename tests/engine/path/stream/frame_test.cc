@@ -1,4 +1,4 @@
-#include "engine/path/tcp/frame.h"
+#include "engine/path/stream/frame.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
-#include "engine/path/tcp/tcp_control_channel.h"
+#include "engine/path/stream/stream_control_channel.h"
 
 #include <algorithm>
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
-#include "engine/path/tcp/stream_error.h"
+#include "engine/path/stream/stream_error.h"
 
 namespace causeway {
 namespace {
@@ -14,16 +14,15 @@ constexpr size_t kGrowBytes = 64u << 10;
 
 }  // namespace
 
-TcpControlChannel::~TcpControlChannel() {
+StreamControlChannel::~StreamControlChannel() {
   // What was sent last (a refusal, a farewell) should still leave.
-  if (!stream_) return;
   (void)flush();
   // The path may keep a duplicate of the fd for its statistics, so that close
   // alone would not tell the peer.
-  stream_.finish();
+  stream_->finish();
 }
 
-Status TcpControlChannel::send(std::span<const std::byte> message) {
+Status StreamControlChannel::send(std::span<const std::byte> message) {
   if (message.size() > kControlMessageBytesMax) {
     return make_error(ErrorCode::kInvalidArgument,
                       "A control message of {} bytes is longer than {}.",
@@ -34,7 +33,7 @@ Status TcpControlChannel::send(std::span<const std::byte> message) {
     return make_error(ErrorCode::kTimeout,
                       "{} does not read its control messages: {} bytes wait "
                       "for it.",
-                      stream_.peer(), waiting);
+                      stream_->peer(), waiting);
   }
   ByteWriter length;
   length.put(static_cast<uint32_t>(message.size()));
@@ -44,12 +43,12 @@ Status TcpControlChannel::send(std::span<const std::byte> message) {
   return flush();
 }
 
-Status TcpControlChannel::flush() {
+Status StreamControlChannel::flush() {
   while (queue_sent_ < queue_.size()) {
     const StreamIo io =
-        stream_.send(std::as_bytes(std::span(queue_).subspan(queue_sent_)));
+        stream_->send(std::as_bytes(std::span(queue_).subspan(queue_sent_)));
     if (io.state == StreamIo::State::kBroken) {
-      return stream_lost(io, stream_.peer());
+      return stream_lost(io, stream_->peer());
     }
     queue_sent_ += io.bytes;
     if (io.state == StreamIo::State::kBlocked) {
@@ -68,22 +67,23 @@ Status TcpControlChannel::flush() {
 }
 
 // Reads into `into` from `got` on; true when it is full.
-Result<bool> TcpControlChannel::fill(std::span<std::byte> into, size_t& got) {
+Result<bool> StreamControlChannel::fill(std::span<std::byte> into,
+                                        size_t& got) {
   while (got < into.size()) {
-    const StreamIo io = stream_.receive(into.subspan(got));
+    const StreamIo io = stream_->receive(into.subspan(got));
     got += io.bytes;
     if (io.state == StreamIo::State::kBlocked) return got == into.size();
     if (io.state == StreamIo::State::kClosed) {
-      return stream_closed(stream_.peer());
+      return stream_closed(stream_->peer());
     }
     if (io.state == StreamIo::State::kBroken) {
-      return stream_lost(io, stream_.peer());
+      return stream_lost(io, stream_->peer());
     }
   }
   return true;
 }
 
-Result<std::optional<std::vector<std::byte>>> TcpControlChannel::receive(
+Result<std::optional<std::vector<std::byte>>> StreamControlChannel::receive(
     Instant) {
   using Message = std::optional<std::vector<std::byte>>;
   CAUSEWAY_TRY(flush());
@@ -96,7 +96,7 @@ Result<std::optional<std::vector<std::byte>>> TcpControlChannel::receive(
     return make_error(ErrorCode::kPeerBroken,
                       "{} announced a control message of {} bytes; {} is the "
                       "limit.",
-                      stream_.peer(), bytes, kControlMessageBytesMax);
+                      stream_->peer(), bytes, kControlMessageBytesMax);
   }
   while (body_got_ < bytes) {
     body_.resize(std::min(bytes, body_got_ + kGrowBytes));
@@ -108,9 +108,9 @@ Result<std::optional<std::vector<std::byte>>> TcpControlChannel::receive(
   return Message(std::exchange(body_, {}));
 }
 
-Instant TcpControlChannel::wait_on(WaitSet& set) const {
+Instant StreamControlChannel::wait_on(WaitSet& set) const {
   const bool unsent = queue_sent_ < queue_.size();
-  return stream_.wait_on(set, unsent);
+  return stream_->wait_on(set, unsent);
 }
 
 }  // namespace causeway

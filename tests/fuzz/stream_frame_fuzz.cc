@@ -12,8 +12,8 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
-#include "engine/path/tcp/frame.h"
-#include "engine/path/tcp/hello.h"
+#include "engine/path/stream/frame.h"
+#include "engine/path/stream/hello.h"
 
 namespace {
 

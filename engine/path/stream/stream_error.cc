@@ -1,4 +1,4 @@
-#include "engine/path/tcp/stream_error.h"
+#include "engine/path/stream/stream_error.h"
 
 #include <system_error>
 
