@@ -30,6 +30,7 @@ struct PacketIoStats {
   uint64_t bytes_received = 0;
   uint64_t send_calls = 0;       // system calls or bursts
   uint64_t packets_dropped = 0;  // by this end: no room, or not to be sent
+  uint64_t refusals = 0;         // ICMP: nothing listens there
 };
 
 class PacketIo {

@@ -88,4 +88,27 @@ std::optional<Welcome> decode_welcome(
   return welcome;
 }
 
+Status check_welcome(const Welcome& welcome, const std::string& peer,
+                     uint16_t streams) {
+  switch (welcome.answer) {
+    case Answer::kWelcome:
+      return {};
+    case Answer::kOtherVersion:
+      return make_error(ErrorCode::kIncompatible,
+                        "{} speaks version {} of the stream protocol, this "
+                        "host version {}: install the same Causeway on both.",
+                        peer, welcome.version, Hello::kVersion);
+    case Answer::kOtherStreamCount:
+      return make_error(ErrorCode::kIncompatible,
+                        "{} expects another number of streams than {}.", peer,
+                        streams);
+    case Answer::kTaken:
+      return make_error(ErrorCode::kPermission,
+                        "{} has this migration's stream from someone else.",
+                        peer);
+  }
+  return make_error(ErrorCode::kPeerBroken, "{} gave no answer that is known.",
+                    peer);
+}
+
 }  // namespace causeway

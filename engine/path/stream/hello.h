@@ -16,6 +16,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+
+#include "engine/base/result.h"
 
 namespace causeway {
 
@@ -58,6 +61,10 @@ std::array<std::byte, Hello::kBytes> encode_hello(const Hello& hello);
 // another one: the rest is then not to be believed, the token is.
 std::optional<Hello> decode_hello(
     std::span<const std::byte, Hello::kBytes> bytes);
+
+// What `peer` said to a path of so many streams: nothing, or a sentence.
+Status check_welcome(const Welcome& welcome, const std::string& peer,
+                     uint16_t streams);
 
 std::array<std::byte, Welcome::kBytes> encode_welcome(const Welcome& welcome);
 std::optional<Welcome> decode_welcome(

@@ -130,29 +130,6 @@ Status say_hello(TcpStream& stream, const PathToken& token, size_t index,
   return send_whole(stream, encode_hello(hello), deadline);
 }
 
-Status check_welcome(const Welcome& welcome, const std::string& peer,
-                     uint16_t streams) {
-  switch (welcome.answer) {
-    case Answer::kWelcome:
-      return {};
-    case Answer::kOtherVersion:
-      return make_error(ErrorCode::kIncompatible,
-                        "{} speaks version {} of the stream protocol, this "
-                        "host version {}: install the same Causeway on both.",
-                        peer, welcome.version, Hello::kVersion);
-    case Answer::kOtherStreamCount:
-      return make_error(ErrorCode::kIncompatible,
-                        "{} expects another number of streams than {}.", peer,
-                        streams);
-    case Answer::kTaken:
-      return make_error(ErrorCode::kPermission,
-                        "{} has this migration's stream from someone else.",
-                        peer);
-  }
-  return make_error(ErrorCode::kPeerBroken, "{} gave no answer that is known.",
-                    peer);
-}
-
 Status await_welcome(TcpStream& stream, uint16_t streams,
                      const Deadline& deadline) {
   std::array<std::byte, Welcome::kBytes> bytes;

@@ -1,0 +1,24 @@
+// What one end of a wan path wishes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "dpdk-wan/quic/quic_connection.h"
+#include "engine/base/tls_files.h"
+
+namespace causeway {
+
+struct WanOptions {
+  uint16_t streams = 1;  // bulk streams, 1 to kStreamsMax
+  Duration timeout = std::chrono::seconds(10);
+  // There is no wan path in the clear: QUIC has none.
+  TlsFiles files;
+  std::string peer_name;  // whose certificate the other end must show
+  CongestionControl congestion = CongestionControl::kBbr2;
+  size_t payload_bytes = 0;  // of a datagram; 0: found out, up to 1,452
+  Duration silence_max = kQuicSilenceMax;
+};
+
+}  // namespace causeway
