@@ -22,6 +22,8 @@ inline constexpr Duration kQuicSilenceMax = std::chrono::seconds(20);
 inline constexpr size_t kQuicPayloadBytes = 1452;
 // What path MTU discovery starts from (RFC 9000, 14.1).
 inline constexpr size_t kQuicPayloadBytesMin = 1200;
+// Jumbo, by configuration: 9,000 of MTU less the heads of IPv4 and UDP.
+inline constexpr size_t kQuicPayloadBytesMax = 8972;
 
 // Of the bytes that a connection calls itself by (RFC 9000, 5.1: 20 at most).
 inline constexpr size_t kQuicConnectionIdBytes = 16;

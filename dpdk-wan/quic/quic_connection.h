@@ -22,8 +22,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "dpdk-wan/packet/packet_io.h"
 #include "dpdk-wan/quic/limits.h"
@@ -36,6 +38,9 @@ namespace causeway {
 
 // RFC 9438; draft-ietf-ccwg-bbr-00 (ngtcp2's "BBR2").
 enum class CongestionControl { kCubic, kBbr, kBbr2 };
+
+// "cubic", "bbr", "bbr2".
+std::optional<CongestionControl> congestion_from_name(std::string_view name);
 
 struct QuicOptions {
   CongestionControl congestion = CongestionControl::kBbr2;

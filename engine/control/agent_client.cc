@@ -2,6 +2,7 @@
 
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
+#include <chrono>
 
 #include <utility>
 
@@ -228,6 +229,20 @@ Status AgentClient::decide(const control::DecideRequest& request) {
   return without_reply(impl_->call(impl_->migrations.get(),
                                    &control::Migrations::Stub::Decide, request,
                                    kQueryTimeoutMs));
+}
+
+Result<Duration> AgentClient::round_trip() {
+  Duration least = Duration::max();
+  // The first one makes the connection.
+  for (int i = 0; i < 3; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    CAUSEWAY_TRY(impl_->call(impl_->migrations.get(),
+                             &control::Migrations::Stub::Ping, control::Empty(),
+                             kQueryTimeoutMs));
+    const Duration took = std::chrono::steady_clock::now() - start;
+    if (i > 0) least = std::min(least, took);
+  }
+  return least;
 }
 
 }  // namespace causeway

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/base/tls_files.h"
 #include "engine/control/control.pb.h"
 
@@ -59,6 +60,9 @@ class AgentClient {
   Result<control::CommitReply> commit(const std::string& migration);
   Result<control::MigrationList> list_migrations();
   Status decide(const control::DecideRequest& request);
+
+  // To the agent and back: the shorter of two, the connection once made.
+  Result<Duration> round_trip();
 
  private:
   struct Impl;

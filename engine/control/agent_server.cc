@@ -155,6 +155,10 @@ class MigrationsService final : public control::Migrations::Service {
                       control::Empty*) override {
     return to_grpc(handler_->decide(caller_of(*context), *request));
   }
+  grpc::Status Ping(grpc::ServerContext*, const control::Empty*,
+                    control::Empty*) override {
+    return grpc::Status::OK;
+  }
 
  private:
   MigrationHandler* handler_;

@@ -8,6 +8,7 @@
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/limits.h"
+#include "tools/agent/path_wish.h"
 #include "tools/agent/undecided_arrival.h"
 
 namespace causeway {
@@ -47,6 +48,7 @@ Result<std::unique_ptr<Arrival>> Arrival::reserve(
 Status Arrival::prepare(const std::string& peer,
                         const control::ReserveRequest& request) {
   CAUSEWAY_ASSIGN(const control::GuestConfig config, arriving_config(request));
+  CAUSEWAY_TRY(check_path_wish(request.path(), host_->tls.has_value()));
   id_ = request.migration();
   name_ = config.name();
   CAUSEWAY_ASSIGN(guest_, NewGuest::begin(host_, config, request.migration()));
@@ -64,6 +66,7 @@ Status Arrival::prepare(const std::string& peer,
                          {"token", request.token()},
                          {"streams", request.streams()}};
   add_tls(&spec, host_->tls, peer);
+  add_path(&spec, request.path());
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }

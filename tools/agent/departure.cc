@@ -10,12 +10,14 @@
 #include "engine/base/limits.h"
 #include "engine/base/stop_point.h"
 #include "engine/control/agent_address.h"
+#include "engine/policy/path_choice.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/kept_image.h"
 #include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
+#include "tools/agent/path_wish.h"
 #include "tools/agent/undecided_departure.h"
 
 namespace causeway {
@@ -95,6 +97,7 @@ control::MigrationEvent progress_event(const nlohmann::json& body) {
 Result<std::unique_ptr<Departure>> Departure::begin(
     Host* host, const control::MigrateRequest& request) {
   CAUSEWAY_TRY(check_request(request));
+  CAUSEWAY_TRY(check_path_wish(request.path(), host->tls.has_value()));
   CAUSEWAY_ASSIGN(
       GuestTable::Claim claim,
       host->table.claim(request.guest(), GuestPhase::kDeparting, host->name));
@@ -187,7 +190,19 @@ Status Departure::begin_row() {
   return host_->journal.begin(entry);
 }
 
+Status Departure::choose_path() {
+  const std::string& kind = request_.path().kind();
+  if (!kind.empty() && kind != "auto") return {};
+  CAUSEWAY_ASSIGN(const Duration rtt, target_->round_trip());
+  const PathDecision decision =
+      causeway::choose_path({rtt, host_->tls.has_value()});
+  spdlog::info("migration {}: path {}: {}", id_, decision.kind, decision.why);
+  request_.mutable_path()->set_kind(decision.kind);
+  return {};
+}
+
 Status Departure::reserve() {
+  CAUSEWAY_TRY(choose_path());
   CAUSEWAY_ASSIGN(const control::ReserveRequest request, reservation());
   const auto reserved = target_->reserve(request);
   reserved_ = reserved || reserved.error().code != ErrorCode::kUnreachable;
@@ -233,6 +248,7 @@ Result<control::ReserveRequest> Departure::reservation() const {
   request.set_migration(id_);
   request.set_token(token_);
   request.set_streams(request_.streams());
+  *request.mutable_path() = request_.path();
   request.set_source_agent(host_->address());
   *request.mutable_config() = view.record.config;
   CAUSEWAY_ASSIGN(const auto guest,
@@ -259,6 +275,7 @@ Status Departure::give_spec() {
                          {"time_limit_us", request_.time_limit_us()},
                          {"dry_run", request_.dry_run() ? 1u : 0u}};
   add_tls(&spec, host_->tls, target_name_);
+  add_path(&spec, request_.path());
   return mover_->give_spec(spec);
 }
 

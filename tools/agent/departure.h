@@ -45,6 +45,7 @@ class Departure {
   Departure(Host* host, const control::MigrateRequest& request,
             GuestTable::Claim claim);
 
+  Status choose_path();
   Status reserve();
   Status check_disk() const;
   Result<control::ReserveRequest> reservation() const;

@@ -14,7 +14,22 @@ void MigrateArguments::add_options(CLI::App* app) {
   add_duration_option(app, "--max-blackout", &max_blackout_,
                       "Stop the guest when the rest takes no longer than this")
       ->default_str("30ms");
-  app->add_option("--streams", streams_, "TCP streams")->capture_default_str();
+  app->add_option("--path", path_,
+                  "tcp: inside a site; wan: QUIC, between sites; auto: by the "
+                  "round trip between the agents")
+      ->check(CLI::IsMember({"auto", "tcp", "wan"}))
+      ->capture_default_str();
+  app->add_option("--congestion", congestion_,
+                  "Congestion control of the wan path")
+      ->check(CLI::IsMember({"bbr2", "bbr", "cubic"}))
+      ->capture_default_str();
+  app->add_option("--datagram-bytes", datagram_bytes_,
+                  "UDP payload of the wan path's packets, where the whole way "
+                  "has a larger MTU than 1500: 8972 for one of 9000 (default: "
+                  "found out, up to 1452)");
+  app->add_option("--streams", streams_,
+                  "Streams, and a worker at each end for each")
+      ->capture_default_str();
   add_rate_option(app, "--bandwidth", &bandwidth_bytes_s_,
                   "Use at most this (default: all there is)");
   app->add_option("--proof", proof_,
@@ -44,6 +59,9 @@ control::MigrateRequest MigrateArguments::request(const std::string& guest,
       std::chrono::duration_cast<std::chrono::microseconds>(max_blackout_)
           .count()));
   request.set_streams(streams_);
+  request.mutable_path()->set_kind(path_);
+  request.mutable_path()->set_congestion(congestion_);
+  request.mutable_path()->set_datagram_bytes(datagram_bytes_);
   request.set_bandwidth_bytes_s(bandwidth_bytes_s_);
   request.set_proof(proof_);
   request.set_time_limit_us(static_cast<uint64_t>(

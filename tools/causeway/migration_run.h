@@ -14,7 +14,8 @@
 
 namespace causeway {
 
-// --mode --max-blackout --streams --bandwidth --proof
+// --mode --max-blackout --path --congestion --datagram-bytes --streams
+// --bandwidth --proof
 class MigrateArguments {
  public:
   void add_options(CLI::App* app);
@@ -30,6 +31,9 @@ class MigrateArguments {
   // one (perf/README.md).
   uint32_t streams_ = 2;
   uint64_t bandwidth_bytes_s_ = 0;
+  std::string path_ = "auto";
+  std::string congestion_ = "bbr2";
+  uint32_t datagram_bytes_ = 0;
   std::string proof_ = "frozen";
   Duration time_limit_{0};
   bool dry_run_ = false;

@@ -71,6 +71,30 @@ Result<std::optional<TlsOptions>> tls(const json& spec) {
   return std::optional<TlsOptions>(std::move(options));
 }
 
+// What kind of path, and what only the wan path has; TLS is parsed before.
+Status parse_path(const json& members, MoverSpec& spec) {
+  if (!members.contains("path")) return {};
+  CAUSEWAY_ASSIGN(const std::string path, text(members, "path"));
+  if (path == "tcp") return {};
+  if (path != "wan") return bad("path", "tcp or wan");
+  spec.path = PathKind::kWan;
+  if (!spec.tls) return bad("tls", "there: QUIC is never in the clear");
+  CAUSEWAY_ASSIGN(
+      const uint64_t bytes,
+      optional_number(members, "datagram_bytes", kQuicPayloadBytesMax));
+  if (bytes != 0 && bytes < kQuicPayloadBytesMin) {
+    return bad("datagram_bytes", fmt::format("{} to {}", kQuicPayloadBytesMin,
+                                             kQuicPayloadBytesMax));
+  }
+  spec.datagram_bytes = static_cast<uint32_t>(bytes);
+  if (!members.contains("congestion")) return {};
+  CAUSEWAY_ASSIGN(const std::string name, text(members, "congestion"));
+  const auto congestion = congestion_from_name(name);
+  if (!congestion) return bad("congestion", "bbr2, bbr or cubic");
+  spec.congestion = *congestion;
+  return {};
+}
+
 Status parse_source(const json& members, MoverSpec& spec) {
   CAUSEWAY_ASSIGN(spec.peer, text(members, "peer"));
   CAUSEWAY_ASSIGN(spec.bandwidth_bytes_s,
@@ -134,6 +158,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
                   number(members, "streams", 1, kStreamsMax));
   spec.streams = static_cast<uint16_t>(streams);
   CAUSEWAY_ASSIGN(spec.tls, tls(members));
+  CAUSEWAY_TRY(parse_path(members, spec));
   if (role == "source") {
     CAUSEWAY_TRY(parse_source(members, spec));
   } else if (role == "target") {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "dpdk-wan/quic/quic_connection.h"
 #include "engine/base/result.h"
 #include "engine/content/image_roots.h"
 #include "engine/migration/messages.h"
@@ -16,6 +17,7 @@
 namespace causeway {
 
 enum class MoverRole { kSource, kTarget, kProof };
+enum class PathKind { kTcp, kWan };
 
 struct MoverSpec {
   MoverRole role = MoverRole::kSource;
@@ -26,6 +28,10 @@ struct MoverSpec {
   bool begin = false;   // no agent has made the row of this migration: labs
   PathToken token{};
   uint16_t streams = 1;
+  PathKind path = PathKind::kTcp;
+  // Of the wan path, each end for what it sends.
+  CongestionControl congestion = CongestionControl::kBbr2;
+  uint32_t datagram_bytes = 0;    // UDP payload; 0: found out
   std::optional<TlsOptions> tls;  // nothing: in the clear
 
   // Source.

@@ -6,12 +6,12 @@
 #include <optional>
 
 #include "engine/migration/source_session.h"
-#include "engine/path/tcp/tcp_connector.h"
 #include "engine/runtime/clock.h"
 #include "engine/runtime/driver.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/mover/mover_events.h"
 #include "tools/mover/mover_journal.h"
+#include "tools/mover/mover_path.h"
 #include "tools/mover/mover_workers.h"
 #include "tools/mover/process_use.h"
 #include "tools/mover/region_stores.h"
@@ -69,7 +69,7 @@ class SourceMover {
   int run(CommandReader& commands);
 
  private:
-  bool kernel_may_encrypt() const;
+  uint64_t guest_bytes() const;
   Status open_senders();
 
   const MoverSpec& spec_;
@@ -96,12 +96,11 @@ Status SourceMover::open() {
     return errno_error(errno, "getrandom");
   }
   image_ = std::make_unique<GuestImage>(std::move(stores), key);
-  TcpConnectOptions options;
-  options.streams = spec_.streams;
-  options.tls = spec_.tls;
-  if (options.tls) options.tls->kernel = kernel_may_encrypt();
-  CAUSEWAY_ASSIGN(path_,
-                  TcpConnector::connect(spec_.peer, spec_.token, options));
+  // First, so that threads of the path run on the guest's node too.
+  CAUSEWAY_ASSIGN(
+      workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
+                                   Sender::kScratchBytes));
+  CAUSEWAY_ASSIGN(path_, connect_path(spec_, guest_bytes()));
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
   CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
@@ -119,21 +118,15 @@ Status SourceMover::open() {
   return {};
 }
 
-// A round sends each block once, and few guests need more than these rounds;
-// all of it may go over one stream.
-bool SourceMover::kernel_may_encrypt() const {
-  constexpr uint64_t kRounds = 8;
+uint64_t SourceMover::guest_bytes() const {
   uint64_t bytes = 0;
   for (RegionId id = 0; id < image_->regions(); ++id) {
     bytes += image_->info(id).bytes;
   }
-  return bytes <= kTlsKernelBytesMax / kRounds;
+  return bytes;
 }
 
 Status SourceMover::open_senders() {
-  CAUSEWAY_ASSIGN(
-      workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
-                                   Sender::kScratchBytes));
   for (uint32_t i = 0; i < spec_.streams; ++i) {
     CAUSEWAY_ASSIGN(auto channel, path_->open_bulk(i));
     channels_.push_back(std::move(channel));

@@ -6,11 +6,11 @@
 
 #include "engine/migration/placement.h"
 #include "engine/migration/target_session.h"
-#include "engine/path/tcp/tcp_listener.h"
 #include "engine/runtime/driver.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/mover/mover_events.h"
 #include "tools/mover/mover_journal.h"
+#include "tools/mover/mover_path.h"
 #include "tools/mover/mover_workers.h"
 #include "tools/mover/process_use.h"
 #include "tools/mover/region_stores.h"
@@ -79,7 +79,7 @@ class TargetMover {
 };
 
 Status TargetMover::open() {
-  CAUSEWAY_ASSIGN(TcpListener listener, TcpListener::listen(spec_.listen));
+  CAUSEWAY_ASSIGN(MoverListener listener, MoverListener::listen(spec_));
   write_event(listening_event(listener.address()));
   CAUSEWAY_ASSIGN(shell_, ShimGuest::connect(spec_.shim_socket));
   CAUSEWAY_ASSIGN(auto stores, open_region_stores(*shell_));
@@ -90,8 +90,7 @@ Status TargetMover::open() {
   CAUSEWAY_ASSIGN(
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Placement::kScratchBytes));
-  CAUSEWAY_ASSIGN(path_, listener.accept(spec_.token, spec_.streams,
-                                         kSourceComesMax, spec_.tls));
+  CAUSEWAY_ASSIGN(path_, listener.accept(spec_, kSourceComesMax));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
   CAUSEWAY_TRY(open_receivers(*path_));
   session_ = std::make_unique<TargetSession>(

@@ -1,0 +1,42 @@
+#include "tools/agent/path_wish.h"
+
+#include "dpdk-wan/quic/quic_connection.h"
+
+namespace causeway {
+
+Status check_path_wish(const control::PathWish& wish, bool encrypted) {
+  const std::string& kind = wish.kind();
+  if (!kind.empty() && kind != "auto" && kind != "tcp" && kind != "wan") {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "\"{}\" is no path; there are auto, tcp and wan", kind);
+  }
+  if (kind == "wan" && !encrypted) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "the wan path is never in the clear, and this agent has "
+                      "no certificate; start the agents without --clear, or "
+                      "take --path tcp");
+  }
+  if (!wish.congestion().empty() && !congestion_from_name(wish.congestion())) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "\"{}\" is no congestion control; there are bbr2, bbr "
+                      "and cubic",
+                      wish.congestion());
+  }
+  const uint32_t bytes = wish.datagram_bytes();
+  if (bytes != 0 &&
+      (bytes < kQuicPayloadBytesMin || bytes > kQuicPayloadBytesMax)) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "datagrams of {} bytes are not possible; take {} to {}",
+                      bytes, kQuicPayloadBytesMin, kQuicPayloadBytesMax);
+  }
+  return {};
+}
+
+void add_path(nlohmann::json* spec, const control::PathWish& wish) {
+  (*spec)["path"] = wish.kind().empty() ? "tcp" : wish.kind();
+  if (wish.kind() != "wan") return;
+  if (!wish.congestion().empty()) (*spec)["congestion"] = wish.congestion();
+  (*spec)["datagram_bytes"] = wish.datagram_bytes();
+}
+
+}  // namespace causeway

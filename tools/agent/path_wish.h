@@ -1,0 +1,18 @@
+// What a caller wishes of the path, checked, chosen, and as the movers' specs
+// have it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "engine/base/result.h"
+#include "engine/control/control.pb.h"
+
+namespace causeway {
+
+// `encrypted`: this host has a certificate.
+Status check_path_wish(const control::PathWish& wish, bool encrypted);
+
+// The members of a mover's spec. `wish.kind` is not "auto" any more.
+void add_path(nlohmann::json* spec, const control::PathWish& wish);
+
+}  // namespace causeway

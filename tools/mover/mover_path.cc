@@ -1,0 +1,62 @@
+#include "tools/mover/mover_path.h"
+
+#include "dpdk-wan/wan_connector.h"
+#include "engine/path/tcp/tcp_connector.h"
+
+namespace causeway {
+namespace {
+
+// The kernel cannot renew a key: not for what may need more than one. A round
+// sends each block once, and few guests need more than these rounds.
+bool kernel_may_encrypt(uint64_t guest_bytes) {
+  constexpr uint64_t kRounds = 8;
+  return guest_bytes <= kTlsKernelBytesMax / kRounds;
+}
+
+WanOptions wan_options(const MoverSpec& spec) {
+  WanOptions options;
+  options.streams = spec.streams;
+  options.files = spec.tls->files;
+  options.peer_name = spec.tls->peer_name;
+  options.congestion = spec.congestion;
+  options.payload_bytes = spec.datagram_bytes;
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OutboundPath>> connect_path(const MoverSpec& spec,
+                                                   uint64_t guest_bytes) {
+  if (spec.path == PathKind::kWan) {
+    return WanConnector::connect(spec.peer, spec.token, wan_options(spec));
+  }
+  TcpConnectOptions options;
+  options.streams = spec.streams;
+  options.tls = spec.tls;
+  if (options.tls) options.tls->kernel = kernel_may_encrypt(guest_bytes);
+  return TcpConnector::connect(spec.peer, spec.token, options);
+}
+
+Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
+  MoverListener listener;
+  if (spec.path == PathKind::kWan) {
+    CAUSEWAY_ASSIGN(listener.wan_, WanListener::listen(spec.listen));
+  } else {
+    CAUSEWAY_ASSIGN(listener.tcp_, TcpListener::listen(spec.listen));
+  }
+  return listener;
+}
+
+std::string MoverListener::address() const {
+  return wan_ ? wan_->address() : tcp_->address();
+}
+
+Result<std::unique_ptr<InboundPath>> MoverListener::accept(
+    const MoverSpec& spec, Duration timeout) {
+  if (!wan_) return tcp_->accept(spec.token, spec.streams, timeout, spec.tls);
+  WanOptions options = wan_options(spec);
+  options.timeout = timeout;
+  return wan_->accept(spec.token, options);
+}
+
+}  // namespace causeway
