@@ -101,7 +101,8 @@ class QuicConnection {
 
   ~QuicConnection();
 
-  // Whether a datagram is for this connection, by the id that it names.
+  // Whether a datagram is for this connection, by the id that it names; of the
+  // accepting end once it has read its first.
   bool owns(std::span<const std::byte> datagram) const;
   Status read(const ReceivedPacket& packet, Instant now);
   // Writes the next datagram; 0: nothing to send at the moment. Then, after a

@@ -26,6 +26,10 @@ class WanLab final : public PathLab {
       : listener_(WanListener::listen(address).value()),
         relay_(resolve_address(listener_.address(), false)->front(),
                slowed(trouble, options)) {
+    if (trouble.loss > 0) {
+      printf("the relay's seed: %llu\n",
+             static_cast<unsigned long long>(trouble.seed));
+    }
     const TestCertificates certificates;
     const WanOptions accept = ends(certificates, "b", "a", options);
     const WanOptions connect = ends(certificates, "a", "b", options);
@@ -99,8 +103,6 @@ RelayTrouble lossy() {
   trouble.loss = 0.02;
   trouble.duplicates = 0.05;
   trouble.seed = std::random_device{}();
-  printf("the relay's seed: %llu\n",
-         static_cast<unsigned long long>(trouble.seed));
   return trouble;
 }
 

@@ -34,18 +34,18 @@ class MigrationTest : public ::testing::Test {
     const CommandResult moved = causeway(folder_, arguments);
     EXPECT_EQ(moved.exit_code, 0) << moved.text() << a_.log() << b_.log();
     const json report = json::parse(read_file(report_path()), nullptr, false);
-    if (moved.exit_code == 0) check_arrived(report);
+    if (moved.exit_code == 0) check_arrived(report, path_);
     return report;
   }
 
-  void check_arrived(const json& report) {
+  void check_arrived(const json& report, const std::string& path) {
     EXPECT_EQ(a_.leftovers(), "");
     EXPECT_TRUE(a_.guests().empty());
     EXPECT_EQ(b_.status("g").value("state", ""), "running");
     const CommandResult checked = b_.guest("check", "g");
     EXPECT_EQ(checked.exit_code, 0) << checked.text();
     EXPECT_EQ(report.value("guest", ""), "g");
-    EXPECT_EQ(report.value("path", ""), "tcp");
+    EXPECT_EQ(report.value("path", ""), path);
     EXPECT_EQ(report.value("encryption", ""), "tls-1.3");
     EXPECT_TRUE(report.value("verified", false)) << report.dump(2);
     EXPECT_EQ(report.value("guest_steps_lost", -1), 0) << report.dump(2);
@@ -63,6 +63,8 @@ class MigrationTest : public ::testing::Test {
 
   std::string report_path() const { return folder_.file("report.json"); }
 
+  // One host is a round trip of microseconds: what is chosen without a word.
+  std::string path_ = "tcp";
   TestFolder folder_;
   TestAgent a_{folder_, "A"};
   TestAgent b_{folder_, "B"};
@@ -101,6 +103,21 @@ TEST_F(KvmMigrationTest, StopAndCopySendsEveryBlockOnce) {
   EXPECT_EQ(report.value("mode", ""), "stop-and-copy");
   ASSERT_EQ(report.at("rounds").size(), 1u);
   EXPECT_LE(report["rounds"][0]["bytes"].get<uint64_t>(), 64ull << 20);
+}
+
+TEST_F(KvmMigrationTest, OverTheWanPath) {
+  path_ = "wan";
+  const json report = move({"--memory", "64M", "--disk", "32M", "--workload",
+                            "mixed:20M", "--content", "mixed"},
+                           {"--path", "wan"});
+  EXPECT_EQ(report.value("streams", 0), 2);
+}
+
+TEST_F(KvmMigrationTest, OverTheWanPathByCubicInSmallDatagrams) {
+  path_ = "wan";
+  move({"--memory", "16M", "--workload", "uniform:5M"},
+       {"--path", "wan", "--congestion", "cubic", "--datagram-bytes", "1200",
+        "--streams", "1"});
 }
 
 TEST_F(KvmMigrationTest, ThereAndBack) {

@@ -79,6 +79,17 @@ TEST_F(TlsMoveTest, InTheClearWhenAllThreeSaySo) {
   EXPECT_EQ(b.status("g").value("state", ""), "running");
 }
 
+TEST_F(TlsMoveTest, TheWanPathIsNeverInTheClear) {
+  TestAgentOptions clear;
+  clear.clear = true;
+  const TestAgent a(folder_, "A", clear);
+  const TestAgent b(folder_, "B", clear);
+  ASSERT_EQ(run_guest(a).exit_code, 0);
+  expect_failure(migrate(a, b, {"--clear", "--path", "wan"}), kInvalidArgument,
+                 "the wan path is never in the clear");
+  EXPECT_EQ(a.status("g").value("state", ""), "running");
+}
+
 TEST_F(TlsMoveTest, TheAgentsMustAgreeOnIt) {
   TestAgentOptions clear;
   clear.clear = true;

@@ -1,4 +1,4 @@
-// The spec's member "tls": whole, or not there at all.
+// The spec's members about the path: "tls" is whole, or not there at all.
 #include "tools/mover/mover_spec.h"
 
 #include <gmock/gmock.h>
@@ -76,6 +76,46 @@ TEST(MoverSpec, AProofNeedsTheGuestAndItsRoots) {
   spec["image"] = "7";
   EXPECT_THAT(parse_mover_spec(spec.dump()).error().message,
               HasSubstr("image"));
+}
+
+class MoverSpecPathTest : public MoverSpecTlsTest {
+ protected:
+  MoverSpecPathTest() {
+    spec_["tls"] = tls_;
+    spec_["path"] = "wan";
+  }
+  std::string refusal() {
+    const auto spec = parse_mover_spec(spec_.dump());
+    return spec ? "" : spec.error().message;
+  }
+};
+
+TEST_F(MoverSpecPathTest, WithoutAWordItIsTcp) {
+  spec_.erase("path");
+  EXPECT_EQ(parse_mover_spec(spec_.dump()).value().path, PathKind::kTcp);
+}
+
+TEST_F(MoverSpecPathTest, SaysHowTheWanPathShallBe) {
+  spec_["congestion"] = "cubic";
+  spec_["datagram_bytes"] = 8972;
+  const auto spec = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->path, PathKind::kWan);
+  EXPECT_EQ(spec->congestion, CongestionControl::kCubic);
+  EXPECT_EQ(spec->datagram_bytes, 8972u);
+}
+
+TEST_F(MoverSpecPathTest, WhatIsWrongIsNamed) {
+  spec_["datagram_bytes"] = 900;
+  EXPECT_THAT(refusal(), HasSubstr("\"datagram_bytes\" must be 1200 to 8972"));
+  spec_.erase("datagram_bytes");
+  spec_["congestion"] = "reno";
+  EXPECT_THAT(refusal(), HasSubstr("\"congestion\" must be bbr2"));
+  spec_.erase("congestion");
+  spec_.erase("tls");
+  EXPECT_THAT(refusal(), HasSubstr("QUIC is never in the clear"));
+  spec_["path"] = "pigeon";
+  EXPECT_THAT(refusal(), HasSubstr("\"path\" must be tcp or wan"));
 }
 
 }  // namespace
