@@ -27,11 +27,4 @@ void add_pki_command(CLI::App* app, CommandContext* context);
 void add_status_command(CLI::App* app, CommandContext* context);
 void add_decide_command(CLI::App* app, CommandContext* context);
 
-// The exit code that tells a script what kind of trouble it was; the table
-// stands in tools/README.md.
-int exit_code(ErrorCode code);
-
-// What the CLI itself, not a command, makes of a wrong command line.
-inline constexpr int kUsageExitCode = 2;
-
 }  // namespace causeway

@@ -12,6 +12,7 @@ namespace {
 // Nothing else is in the namespaces that it could collide with.
 constexpr const char* kAddresses[] = {"10.77.0.1", "10.77.0.2"};
 constexpr const char* kDevices[] = {"host-a", "host-b"};
+constexpr const char* kMiddleDevices[] = {"wan-a", "wan-b"};
 
 Status run_ip(const std::vector<std::string>& arguments) {
   SpawnOptions options;
@@ -24,34 +25,85 @@ Status run_ip(const std::vector<std::string>& arguments) {
                     fmt::join(arguments, " "), status.text());
 }
 
-Status set_up_host(int host) {
+Status set_up_host(int host, const std::string& mtu) {
   CAUSEWAY_TRY(run_ip({"link", "set", "lo", "up"}));
   CAUSEWAY_TRY(run_ip({"address", "add", std::string(kAddresses[host]) + "/30",
                        "dev", kDevices[host]}));
-  return run_ip({"link", "set", kDevices[host], "up"});
+  return run_ip({"link", "set", kDevices[host], "mtu", mtu, "up"});
+}
+
+// A link between a device here and one in the namespace of that thread.
+Status add_link(const char* device, const char* peer, int peer_tid) {
+  return run_ip({"link", "add", device, "type", "veth", "peer", "name", peer,
+                 "netns", std::to_string(peer_tid)});
+}
+
+// Without an address, not even a link-local one: frames only pass.
+Status set_up_middle(const char* device, const std::string& mtu) {
+  return run_ip(
+      {"link", "set", device, "mtu", mtu, "addrgenmode", "none", "up"});
+}
+
+// One segment a buffer: what is larger is cut before it reaches the interface,
+// for TCP and UDP alike.
+Status send_single_frames(const char* device) {
+  return run_ip({"link", "set", device, "gso_max_segs", "1"});
 }
 
 }  // namespace
 
-Result<NamespacePair> NamespacePair::create() {
+Result<NamespacePair> NamespacePair::create(Wiring wiring, int mtu) {
   NamespacePair pair;
-  CAUSEWAY_TRY(pair.join());
+  CAUSEWAY_TRY(pair.join(wiring, mtu));
   return pair;
 }
 
-Status NamespacePair::join() {
+Status NamespacePair::join(Wiring wiring, int mtu) {
+  const std::string mtu_text = std::to_string(mtu);
   for (auto& host : hosts_) {
     CAUSEWAY_ASSIGN(host, NamespaceThread::create());
   }
-  const std::string other = std::to_string(hosts_[1]->tid());
-  CAUSEWAY_TRY(hosts_[0]->run([&] {
-    return run_ip({"link", "add", kDevices[0], "type", "veth", "peer", "name",
-                   kDevices[1], "netns", other});
-  }));
+  if (wiring == Wiring::kThroughMiddle) {
+    CAUSEWAY_ASSIGN(middle_, NamespaceThread::create());
+    CAUSEWAY_TRY(join_by_middle());
+    for (const char* device : kMiddleDevices) {
+      CAUSEWAY_TRY(
+          middle_->run([&] { return set_up_middle(device, mtu_text); }));
+    }
+  } else {
+    CAUSEWAY_TRY(join_directly());
+  }
   for (int i = 0; i < kHosts; ++i) {
-    CAUSEWAY_TRY(hosts_[i]->run([i] { return set_up_host(i); }));
+    CAUSEWAY_TRY(hosts_[i]->run([&] { return set_up_host(i, mtu_text); }));
   }
   return {};
+}
+
+Status NamespacePair::join_directly() {
+  const int other = hosts_[1]->tid();
+  return hosts_[0]->run(
+      [&] { return add_link(kDevices[0], kDevices[1], other); });
+}
+
+Status NamespacePair::join_by_middle() {
+  const int middle = middle_->tid();
+  for (int i = 0; i < kHosts; ++i) {
+    const auto join = [&]() -> Status {
+      CAUSEWAY_TRY(add_link(kDevices[i], kMiddleDevices[i], middle));
+      return send_single_frames(kDevices[i]);
+    };
+    CAUSEWAY_TRY(hosts_[i]->run(join));
+  }
+  return {};
+}
+
+Status NamespacePair::run_in_middle(const std::function<Status()>& work) {
+  CAUSEWAY_ASSERT(middle_ != nullptr);
+  return middle_->run(work);
+}
+
+std::string NamespacePair::middle_interface(int host) {
+  return kMiddleDevices[host];
 }
 
 std::string NamespacePair::address(int host) const { return kAddresses[host]; }
