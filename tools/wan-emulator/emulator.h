@@ -29,7 +29,7 @@ struct EmulatorOptions {
   LinkPair links;
   uint64_t memory_bytes = kFrameMemoryBytesDefault;  // each direction
   uint64_t seed = 1;
-  Duration late_limit = std::chrono::milliseconds(1);
+  Duration late_limit = kLateLimitDefault;
 };
 
 class Emulator {

@@ -48,6 +48,11 @@ inline constexpr size_t kSendBurst = 32;
 // Frames taken from the ring before what is due is looked at again.
 inline constexpr size_t kReceiveBurst = 256;
 
+// Later than this a frame is late. A shared development machine stops even a
+// thread at real-time priority for 1 to 5 ms, several times a minute; with
+// less, no run would ever be valid there.
+inline constexpr Duration kLateLimitDefault = std::chrono::milliseconds(5);
+
 // A script of changes, a command: typed by people and small programs.
 inline constexpr size_t kCommandBytesMax = 1024;
 inline constexpr size_t kScriptChangesMax = 100'000;

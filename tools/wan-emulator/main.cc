@@ -68,7 +68,7 @@ void add_run_options(CLI::App* app, Arguments* arguments) {
                   "Of all chances; by default another one each time");
   add_duration_option(app, "--late-limit", &session.emulator.late_limit,
                       "A frame sent later than this is late, and the run is "
-                      "not valid; default 1ms");
+                      "not valid; default 5ms");
   add_bytes_option(app, "--memory", &session.emulator.memory_bytes,
                    "The most for frames under way, in each direction");
   app->add_flag("--no-real-time", arguments->no_real_time,
@@ -181,6 +181,7 @@ Status run_link(Arguments* arguments, int signal_fd) {
 Status measure(const Arguments& arguments, int signal_fd) {
   SelfTestOptions options = arguments.self_test;
   options.real_time = arguments.session.real_time;
+  options.late_limit = arguments.session.emulator.late_limit;
   CAUSEWAY_ASSIGN(const nlohmann::json json, run_self_test(options, signal_fd));
   if (!arguments.json.takes_stdout()) fmt::print("{}\n", json.dump(2));
   return arguments.json.write(json);

@@ -26,23 +26,39 @@ constexpr uint64_t kRates[] = {100'000'000,   250'000'000,   500'000'000,
                                3'000'000'000, 4'000'000'000, 5'000'000'000,
                                7'000'000'000, 10'000'000'000};
 
-// More than the link carries, so that it is the link that sets the pace.
-constexpr double kOverload = 1.1;
-// A rate is kept when this share of it arrives.
-constexpr double kKept = 0.99;
+// More than the link carries, and a queue that bridges the sender's pauses, so
+// that it is the link that sets the pace.
+constexpr double kOverload = 1.2;
+constexpr double kQueueSeconds = 0.2;
+// The link must have been busy for this share of the time, else the sender,
+// not the emulator, was too slow for the try.
+constexpr double kBusy = 0.98;
+// A rate has so many tries: what else the machine does is not the emulator's.
+constexpr int kTries = 3;
+
+// ARP, and what IPv6 says of itself: not the sender's, delivered all the same.
+constexpr uint64_t kOtherFramesMax = 50;
+
+// The first datagrams wait until the hosts know each other's addresses.
+constexpr size_t kWarmUpFrames = 100;
 
 constexpr Duration kDelay = std::chrono::milliseconds(10);
+// The kernel takes the last try's namespaces down after their end, in pieces
+// of 10 ms that it does not interrupt for anybody.
+constexpr Duration kSettle = std::chrono::milliseconds(500);
 constexpr Duration kQuiet = std::chrono::milliseconds(200);
 
 // An emulator in the middle of a pair, running on a thread there.
 class RunningEmulator {
  public:
   static Result<std::unique_ptr<RunningEmulator>> start(
-      NamespacePair* pair, const LinkSettings& link, bool real_time) {
+      NamespacePair* pair, const LinkSettings& link,
+      const SelfTestOptions& test) {
     std::unique_ptr<RunningEmulator> made(new RunningEmulator());
     SessionOptions options;
     options.emulator.links = {link, link};
-    options.real_time = real_time;
+    options.emulator.late_limit = test.late_limit;
+    options.real_time = test.real_time;
     for (int i = 0; i < kDirections; ++i) {
       options.emulator.interfaces[static_cast<size_t>(i)] =
           NamespacePair::middle_interface(i);
@@ -112,6 +128,7 @@ class SelfTest {
  private:
   Result<nlohmann::json> measure_timing();
   Result<nlohmann::json> measure_rate(int mtu);
+  Result<nlohmann::json> try_rate(int mtu, uint64_t rate_bits_s);
   Result<Trial> try_out(int mtu, uint64_t load_bits_s,
                         const LinkSettings& link);
   Status stop_if_signalled() const;
@@ -130,6 +147,7 @@ Status SelfTest::stop_if_signalled() const {
 Result<Trial> SelfTest::try_out(int mtu, uint64_t load_bits_s,
                                 const LinkSettings& link) {
   CAUSEWAY_TRY(stop_if_signalled());
+  std::this_thread::sleep_for(kSettle);
   CAUSEWAY_ASSIGN(NamespacePair pair,
                   NamespacePair::create(Wiring::kThroughMiddle, mtu));
   LoadPlan plan;
@@ -138,8 +156,7 @@ Result<Trial> SelfTest::try_out(int mtu, uint64_t load_bits_s,
   plan.datagram_bytes = static_cast<size_t>(mtu) - kIpUdpBytes;
   plan.rate_bits_s = load_bits_s;
   plan.length = options_.each;
-  CAUSEWAY_ASSIGN(auto emulator,
-                  RunningEmulator::start(&pair, link, options_.real_time));
+  CAUSEWAY_ASSIGN(auto emulator, RunningEmulator::start(&pair, link, options_));
   std::unique_ptr<LoadReceiver> receiver;
   const auto receive = [&]() -> Status {
     CAUSEWAY_ASSIGN(receiver, LoadReceiver::start(plan));
@@ -172,10 +189,13 @@ Result<nlohmann::json> SelfTest::measure_timing() {
   link.delay = kDelay;
   CAUSEWAY_ASSIGN(Trial trial, try_out(1500, 12'000'000, link));
   std::vector<Duration>& transits = trial.load.transits;
-  if (transits.empty()) {
+  if (transits.size() <= 2 * kWarmUpFrames) {
     return make_error(ErrorCode::kInternal,
-                      "nothing came through the emulator in its self-test");
+                      "{} datagrams came through the emulator in its "
+                      "self-test; there should be a thousand a second",
+                      transits.size());
   }
+  transits.erase(transits.begin(), transits.begin() + kWarmUpFrames);
   std::sort(transits.begin(), transits.end());
   const auto error_at = [&](double share) {
     const auto last = static_cast<double>(transits.size() - 1);
@@ -192,27 +212,44 @@ Result<nlohmann::json> SelfTest::measure_timing() {
       {"faults", trial.faults}};
 }
 
+// One try at one rate. It is kept when what the link let through came to the
+// receiver, all of it, in time, at that rate.
+Result<nlohmann::json> SelfTest::try_rate(int mtu, uint64_t rate_bits_s) {
+  const auto rate = static_cast<double>(rate_bits_s);
+  LinkSettings link;
+  link.delay = kDelay;
+  link.rate_bits_s = rate_bits_s;
+  link.queue_bytes = static_cast<uint64_t>(rate / 8 * kQueueSeconds);
+  CAUSEWAY_ASSIGN(const Trial trial,
+                  try_out(mtu, static_cast<uint64_t>(rate * kOverload), link));
+  const double received_s = std::max(seconds(trial.load.received_for), 1e-9);
+  const double share =
+      static_cast<double>(trial.load.received_bytes) * 8 / received_s / rate;
+  const nlohmann::json& counters = trial.counters["a-to-b"];
+  const uint64_t lost_after =
+      counters["delivered_frames"].get<uint64_t>() - trial.load.received_frames;
+  return nlohmann::json{
+      {"rate_bits_s", rate_bits_s},
+      {"kept",
+       trial.faults.empty() && lost_after < kOtherFramesMax && share >= kBusy},
+      {"busy_share", share},
+      {"sent_frames", trial.load.sent_frames},
+      {"received_frames", trial.load.received_frames},
+      {"delivered_but_not_received_frames", lost_after},
+      {"lateness_us", counters["lateness_us"]},
+      {"faults", trial.faults}};
+}
+
 Result<nlohmann::json> SelfTest::measure_rate(int mtu) {
   uint64_t kept = 0;
   nlohmann::json tries = nlohmann::json::array();
   for (const uint64_t rate : kRates) {
-    LinkSettings link;
-    link.delay = kDelay;
-    link.rate_bits_s = rate;
-    const double load = static_cast<double>(rate) * kOverload;
-    CAUSEWAY_ASSIGN(const Trial trial,
-                    try_out(mtu, static_cast<uint64_t>(load), link));
-    const double received_s = std::max(seconds(trial.load.received_for), 1e-9);
-    const double share = static_cast<double>(trial.load.received_bytes) * 8 /
-                         received_s / static_cast<double>(rate);
-    const bool fine = trial.faults.empty() && share >= kKept;
-    tries.push_back({{"rate_bits_s", rate},
-                     {"kept", fine},
-                     {"received_share_of_rate", share},
-                     {"sent_frames", trial.load.sent_frames},
-                     {"received_frames", trial.load.received_frames},
-                     {"lateness_us", trial.counters["a-to-b"]["lateness_us"]},
-                     {"faults", trial.faults}});
+    bool fine = false;
+    for (int i = 0; i < kTries && !fine; ++i) {
+      CAUSEWAY_ASSIGN(nlohmann::json tried, try_rate(mtu, rate));
+      fine = tried["kept"];
+      tries.push_back(std::move(tried));
+    }
     if (!fine) break;
     kept = rate;
   }

@@ -6,11 +6,13 @@
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
+#include "tools/wan-emulator/limits.h"
 
 namespace causeway {
 
 struct SelfTestOptions {
   Duration each = std::chrono::seconds(1);  // of sending, for each figure
+  Duration late_limit = kLateLimitDefault;
   bool real_time = true;
 };
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "engine/runtime/clock.h"
 
@@ -39,6 +40,8 @@ Result<UniqueFd> bound_socket(const std::string& ip) {
     ::setsockopt(fd.get(), SOL_SOCKET, option, &kBufferBytes,
                  sizeof(kBufferBytes));
   }
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
   return fd;
 }
 
@@ -56,10 +59,43 @@ struct Burst {
     return static_cast<std::byte*>(pieces[i].iov_base);
   }
 
+  // For recvmmsg(), before each: room for the kernel's stamps.
+  void make_room_for_stamps() {
+    for (size_t i = 0; i < kBurst; ++i) {
+      messages[i].msg_hdr.msg_control = &stamps[i];
+      messages[i].msg_hdr.msg_controllen = sizeof(stamps[i]);
+    }
+  }
+
   std::vector<std::byte> bytes;
+  struct alignas(cmsghdr) Stamp {
+    std::array<std::byte, CMSG_SPACE(sizeof(timespec))> bytes;
+  };
+  std::array<Stamp, kBurst> stamps;
   std::array<iovec, kBurst> pieces;
   std::array<mmsghdr, kBurst> messages;
 };
+
+Duration wall_clock() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::chrono::seconds(now.tv_sec) +
+         std::chrono::nanoseconds(now.tv_nsec);
+}
+
+// When the kernel got it, by CLOCK_REALTIME: the receiving thread may come to
+// run much later.
+Duration stamp_of(msghdr* message) {
+  timespec stamp = {};
+  for (cmsghdr* each = CMSG_FIRSTHDR(message); each != nullptr;
+       each = CMSG_NXTHDR(message, each)) {
+    if (each->cmsg_type == SCM_TIMESTAMPNS) {
+      std::memcpy(&stamp, CMSG_DATA(each), sizeof(stamp));
+    }
+  }
+  return std::chrono::seconds(stamp.tv_sec) +
+         std::chrono::nanoseconds(stamp.tv_nsec);
+}
 
 }  // namespace
 
@@ -87,14 +123,16 @@ void LoadReceiver::loop() {
   while (!stopping_) {
     pollfd readable = {fd_.get(), POLLIN, 0};
     if (::poll(&readable, 1, 20) != 1) continue;
+    burst.make_room_for_stamps();
     const int got = ::recvmmsg(fd_.get(), burst.messages.data(), kBurst,
                                MSG_DONTWAIT, nullptr);
     const Instant now = monotonic_now();
     for (int i = 0; i < got; ++i) {
       const auto number = static_cast<size_t>(i);
-      Instant sent;
+      Duration sent;
       std::memcpy(&sent, burst.data(number), sizeof(sent));
-      result_.transits.push_back(now - sent);
+      result_.transits.push_back(stamp_of(&burst.messages[number].msg_hdr) -
+                                 sent);
       result_.received_bytes +=
           burst.messages[number].msg_len + kDatagramHeadBytes;
       if (result_.received_frames++ == 0) first = now;
@@ -137,8 +175,9 @@ Result<uint64_t> send_load(const LoadPlan& plan) {
       std::this_thread::sleep_for(std::chrono::microseconds(50));
       continue;
     }
+    const Duration stamp = wall_clock();
     for (size_t i = 0; i < count; ++i) {
-      std::memcpy(burst.data(i), &now, sizeof(now));
+      std::memcpy(burst.data(i), &stamp, sizeof(stamp));
     }
     const int done = ::sendmmsg(fd.get(), burst.messages.data(),
                                 static_cast<unsigned>(count), 0);
