@@ -14,6 +14,7 @@
 #include "tools/causeway/migration_run.h"
 #include "tools/causeway/report_text.h"
 #include "tools/process/signal_watch.h"
+#include "tools/wan-emulator/link_spec.h"
 
 namespace causeway {
 namespace {
@@ -37,6 +38,7 @@ struct DemoArguments {
   GuestArguments guest{512ull << 20, "512M", "mixed:50M"};
   MigrateArguments migration;
   JsonOutput json;
+  std::string link;  // wan-emulator/link_spec.h; empty: none
   bool clear = false;
 };
 
@@ -55,6 +57,7 @@ class Demo {
   Status migrate();
   Status check_guest();
   Status check_report();
+  Status report_link();
   Status stop_if_interrupted() const;
   void interrupt();
   void show_logs() const;
@@ -102,6 +105,7 @@ Status Demo::run_steps() {
   CAUSEWAY_TRY(await_filled());
   CAUSEWAY_TRY(migrate());
   CAUSEWAY_TRY(check_guest());
+  CAUSEWAY_TRY(report_link());
   return check_report();
 }
 
@@ -118,7 +122,7 @@ Status Demo::stop_if_interrupted() const {
 
 Status Demo::start_hosts() {
   std::string note;
-  network_ = DemoNetwork::create(&note);
+  CAUSEWAY_ASSIGN(network_, DemoNetwork::create(arguments_.link, &note));
   view_.say(note);
   CAUSEWAY_ASSIGN(source_, DemoHost::start(&network_, 0, arguments_.clear));
   CAUSEWAY_ASSIGN(target_, DemoHost::start(&network_, 1, arguments_.clear));
@@ -207,6 +211,28 @@ Status Demo::check_guest() {
   return stop_if_interrupted();
 }
 
+// The link belongs to the report: figures of a run through a link that was not
+// what it should be are worth nothing.
+Status Demo::report_link() {
+  if (!network_.has_link()) return {};
+  CAUSEWAY_ASSIGN(nlohmann::json link, network_.link_counters());
+  link["spec"] = arguments_.link;
+  const nlohmann::json& there = link["a-to-b"];
+  view_.say(fmt::format(
+      "the link carried {} in {} frames from a to b, lost {}, dropped {} that "
+      "found its queue full",
+      format_bytes(count_member(there, "carried_bytes")),
+      count_member(there, "carried_frames"), count_member(there, "lost_frames"),
+      count_member(there, "queue_dropped_frames")));
+  for (const auto& fault : link["faults"]) {
+    view_.say(
+        "the link was not what it was set to, the figures are not valid: " +
+        fault.get<std::string>());
+  }
+  report_["link"] = std::move(link);
+  return {};
+}
+
 // What the demo promises besides: the proof held, no step was lost, and the
 // ledger accounts for the whole blackout.
 Status Demo::check_report() {
@@ -249,6 +275,14 @@ void add_demo_command(CLI::App* app, CommandContext* context) {
   arguments->guest.add_options(demo);
   arguments->migration.add_options(demo);
   arguments->json.add_option(demo);
+  demo->add_option("--link", arguments->link,
+                   "Between the hosts a link with a rate (bits a second), a "
+                   "round trip and a loss: 100M,50ms,0.1%")
+      ->type_name("SPEC")
+      ->check([](const std::string& text) {
+        const auto spec = parse_link_spec(text);
+        return spec ? std::string() : spec.error().message;
+      });
   demo->add_flag("--clear", arguments->clear, "Without encryption");
   demo->callback([arguments, context] {
     context->run = [arguments, context] {

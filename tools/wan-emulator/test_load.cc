@@ -119,7 +119,7 @@ LoadReceiver::~LoadReceiver() {
 
 void LoadReceiver::loop() {
   Burst burst(kDatagramBytesMax);
-  Instant first;
+  Duration first{};
   while (!stopping_) {
     pollfd readable = {fd_.get(), POLLIN, 0};
     if (::poll(&readable, 1, 20) != 1) continue;
@@ -129,17 +129,16 @@ void LoadReceiver::loop() {
     const Instant now = monotonic_now();
     for (int i = 0; i < got; ++i) {
       const auto number = static_cast<size_t>(i);
+      const Duration came = stamp_of(&burst.messages[number].msg_hdr);
       Duration sent;
       std::memcpy(&sent, burst.data(number), sizeof(sent));
-      result_.transits.push_back(stamp_of(&burst.messages[number].msg_hdr) -
-                                 sent);
+      result_.transits.push_back(came - sent);
       result_.received_bytes +=
           burst.messages[number].msg_len + kDatagramHeadBytes;
-      if (result_.received_frames++ == 0) first = now;
+      if (result_.received_frames++ == 0) first = came;
+      result_.received_for = came - first;
     }
-    if (got <= 0) continue;
-    result_.received_for = now - first;
-    last_ns_ = now.time_since_epoch().count();
+    if (got > 0) last_ns_ = now.time_since_epoch().count();
   }
 }
 
