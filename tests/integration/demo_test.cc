@@ -57,6 +57,43 @@ TEST_F(DemoTest, InTheClearToo) {
   EXPECT_TRUE(nothing_left());
 }
 
+// 96 MiB at 400 Mbit/s take two seconds.
+TEST_F(DemoTest, OverALink) {
+  if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+  const CommandResult result = causeway(
+      folder_,
+      arguments({"--workload", "mixed:1M", "--link", "400M,10ms,0.1%"}));
+  EXPECT_EQ(result.exit_code, 0) << result.text();
+  EXPECT_NE(result.out.find("a link of 400 Mbit/s, round trip 10.0 ms, loss "
+                            "0.1%"),
+            std::string::npos)
+      << result.text();
+  const auto report =
+      nlohmann::json::parse(read_file(json_path()), nullptr, false);
+  EXPECT_TRUE(report.value("verified", false)) << report.dump(2);
+  // Everything went over the link, and it was slow and lossy.
+  const auto& link = report.at("link");
+  EXPECT_EQ(link.value("spec", ""), "400M,10ms,0.1%");
+  EXPECT_GE(link["a-to-b"].value("carried_bytes", uint64_t{0}),
+            report["bytes"].value("wire", UINT64_MAX));
+  EXPECT_GT(link["a-to-b"].value("lost_frames", uint64_t{0}), 0u);
+  EXPECT_EQ(link["a-to-b"].value("refused_frames", uint64_t{1}), 0u);
+  EXPECT_GE(report["ledger"].value("round_trips", 0.0), 10.0)
+      << report["ledger"].dump(2);
+  EXPECT_TRUE(nothing_left());
+  EXPECT_TRUE(processes_with("400M,10ms,0.1%").empty());
+}
+
+TEST_F(DemoTest, ALinkThatIsNoneIsNamed) {
+  const CommandResult result = causeway(folder_, arguments({"--link", "100M"}));
+  EXPECT_EQ(result.exit_code, 2) << result.text();
+  EXPECT_NE(result.err.find("\"100M\" is no link; write rate, round trip and "
+                            "loss"),
+            std::string::npos)
+      << result.text();
+  EXPECT_TRUE(nothing_left());
+}
+
 TEST_F(DemoTest, AFailureIsAFailure) {
   const CommandResult result = causeway(
       folder_, {"demo", "--memory", "33554433", "--json", json_path()});
