@@ -45,6 +45,7 @@ LIBRARY_HOMES = [
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
     (r"(ngtcp2|gnutls)/", ["dpdk-wan/quic/"]),
     (r"seccomp\.h", ["hypervisor-shim/lab/sandbox"]),
+    (r"linux/if_packet\.h", ["tools/wan-emulator/packet_port"]),
     (r"openssl/", ["engine/path/tcp/", "tools/pki/",
                      "engine/control/tls_handshake"]),
 ]
@@ -227,6 +228,8 @@ class Rules(unittest.TestCase):
         self.expect("engine/path/b.cc", "#include <isa-l/crc.h>", "belongs")
         self.expect("engine/guest/b.cc", "#include <grpcpp/x.h>", "belongs")
         self.expect("tools/agent/b.cc", "#include <openssl/x.h>", "belongs")
+        self.expect("tools/wan-emulator/b.cc", "#include <linux/if_packet.h>",
+                    "belongs")
 
     def test_threads_and_clocks(self):
         self.expect("engine/path/b.cc", "#include <thread>", "threads")

@@ -33,6 +33,22 @@ Result<Change> parse_timed(std::string_view line) {
   return change;
 }
 
+Status add_change(std::string_view line, LinkPair* links,
+                  std::vector<Change>* changes) {
+  CAUSEWAY_ASSIGN(Change change, parse_timed(line));
+  if (!changes->empty() && change.at < changes->back().at) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "the changes are not in order of time");
+  }
+  if (changes->size() == kScriptChangesMax) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "there are more than {} changes", kScriptChangesMax);
+  }
+  CAUSEWAY_TRY(apply_change(change, links));
+  changes->push_back(std::move(change));
+  return {};
+}
+
 }  // namespace
 
 const char* direction_name(int direction) {
@@ -79,24 +95,11 @@ Result<std::vector<Change>> parse_script(std::string_view text,
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     const std::string_view line = whole.substr(0, whole.find('#'));
     if (line.find_first_not_of(kBlank) == std::string_view::npos) continue;
-    auto change = parse_timed(line);
-    Status status;
-    if (!change) {
-      status = std::move(change).error();
-    } else if (!changes.empty() && change->at < changes.back().at) {
-      status = make_error(ErrorCode::kInvalidArgument,
-                          "the changes are not in order of time");
-    } else if (changes.size() == kScriptChangesMax) {
-      status = make_error(ErrorCode::kInvalidArgument,
-                          "there are more than {} changes", kScriptChangesMax);
-    } else {
-      status = apply_change(*change, &links);
-    }
+    const Status status = add_change(line, &links, &changes);
     if (!status) {
       return make_error(ErrorCode::kInvalidArgument, "line {}: {}", number,
                         status.error().message);
     }
-    changes.push_back(std::move(*change));
   }
   return changes;
 }

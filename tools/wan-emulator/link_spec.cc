@@ -265,7 +265,7 @@ Result<uint64_t> parse_bit_rate(std::string_view text) {
     factor *= std::pow(1000.0, static_cast<double>(power + 1));
     unit.remove_prefix(1);
   }
-  if (unit != "" && unit != "bit" && unit != "bit/s") factor = 0;
+  if (!unit.empty() && unit != "bit" && unit != "bit/s") factor = 0;
   if (factor == 0) {
     return invalid(
         fmt::format("\"{}\" is no rate of a link; write for example 100M or "

@@ -228,6 +228,14 @@ Result<nlohmann::json> SelfTest::try_rate(int mtu, uint64_t rate_bits_s) {
   const nlohmann::json& counters = trial.counters["a-to-b"];
   const uint64_t lost_after =
       counters["delivered_frames"].get<uint64_t>() - trial.load.received_frames;
+  std::string why_not;
+  if (!trial.faults.empty()) {
+    why_not = "faults";
+  } else if (lost_after >= kOtherFramesMax) {
+    why_not = "not all was received";
+  } else if (share < kBusy) {
+    why_not = "the sender was too slow";
+  }
   return nlohmann::json{
       {"rate_bits_s", rate_bits_s},
       {"kept",
