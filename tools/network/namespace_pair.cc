@@ -14,15 +14,20 @@ constexpr const char* kAddresses[] = {"10.77.0.1", "10.77.0.2"};
 constexpr const char* kDevices[] = {"host-a", "host-b"};
 constexpr const char* kMiddleDevices[] = {"wan-a", "wan-b"};
 
-Status run_ip(const std::vector<std::string>& arguments) {
+Status run_tool(const std::vector<std::string>& argv) {
   SpawnOptions options;
-  options.argv = {"ip"};
-  options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
-  CAUSEWAY_ASSIGN(ChildProcess ip, ChildProcess::spawn(options));
-  const ExitStatus status = ip.wait();
+  options.argv = argv;
+  CAUSEWAY_ASSIGN(ChildProcess tool, ChildProcess::spawn(options));
+  const ExitStatus status = tool.wait();
   if (status.ok()) return {};
-  return make_error(ErrorCode::kInternal, "ip {} failed: {}",
-                    fmt::join(arguments, " "), status.text());
+  return make_error(ErrorCode::kInternal, "{} failed: {}", fmt::join(argv, " "),
+                    status.text());
+}
+
+Status run_ip(const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {"ip"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return run_tool(argv);
 }
 
 Status set_up_host(int host, const std::string& mtu) {
@@ -44,10 +49,12 @@ Status set_up_middle(const char* device, const std::string& mtu) {
       {"link", "set", device, "mtu", mtu, "addrgenmode", "none", "up"});
 }
 
-// One segment a buffer: what is larger is cut before it reaches the interface,
-// for TCP and UDP alike.
+// The kernel then cuts what TCP and UDP send into frames before they reach the
+// interface. (gso_max_segs 1 does it too, but has TCP send single segments:
+// 0.3 Gbit/s where this gives 0.95.)
 Status send_single_frames(const char* device) {
-  return run_ip({"link", "set", device, "gso_max_segs", "1"});
+  return run_tool({"ethtool", "-K", device, "tso", "off", "gso", "off", "gro",
+                   "off", "tx-udp-segmentation", "off"});
 }
 
 }  // namespace
