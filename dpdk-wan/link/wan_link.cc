@@ -125,7 +125,7 @@ std::optional<QuicStreams::Offer> WanLink::offer_of(uint16_t stream) const {
 }
 
 QuicStreams::Offer WanLink::next_offer(const QuicStreamSet& blocked) {
-  const auto streams = static_cast<uint16_t>(lanes_.size());
+  const uint16_t streams = lane_count();
   // The control stream first, then the others in turn.
   if (!blocked.test(0)) {
     if (auto offer = offer_of(0)) return *offer;
@@ -178,7 +178,7 @@ Status WanLink::take_packet(const ReceivedPacket& packet, Instant now) {
 void WanLink::adopt(WanReception::Guest guest, Instant now) {
   connection_ = std::move(guest.connection);
   hello_ = guest.hello;
-  for (uint16_t i = 0; i < lanes_.size(); ++i) {
+  for (uint16_t i = 0; i < lane_count(); ++i) {
     if (guest.open.test(i)) on_open(i);
   }
   connection_->hand_to(*this);
@@ -188,7 +188,7 @@ void WanLink::adopt(WanReception::Guest guest, Instant now) {
 
 // What the streams' owners have done since: taken bytes, dropped streams.
 void WanLink::heed_owners() {
-  for (uint16_t i = 0; i < lanes_.size(); ++i) {
+  for (uint16_t i = 0; i < lane_count(); ++i) {
     Lane& lane = lanes_[i];
     if (!lane.open) continue;
     WanStreamRings& rings = *rings_[i];
@@ -291,7 +291,7 @@ bool WanLink::lingered(Instant now) {
 // the peer's window or for the congestion control is no such thing.
 bool WanLink::has_work() const {
   if (closing_.load() && linger_until_ == kNever) return true;
-  for (uint16_t i = 0; i < lanes_.size(); ++i) {
+  for (uint16_t i = 0; i < lane_count(); ++i) {
     const Lane& lane = lanes_[i];
     const WanStreamRings& rings = *rings_[i];
     if (!lane.open) continue;
@@ -306,7 +306,7 @@ bool WanLink::has_work() const {
 }
 
 bool WanLink::all_arrived() const {
-  for (uint16_t i = 0; i < lanes_.size(); ++i) {
+  for (uint16_t i = 0; i < lane_count(); ++i) {
     const WanStreamRings& rings = *rings_[i];
     if (!rings.out.empty()) return false;
     const bool owes_end = lanes_[i].open && rings.out_finished.load();

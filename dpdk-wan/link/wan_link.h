@@ -90,6 +90,7 @@ class WanLink final : public Stepper, private QuicStreams {
   Offer next_offer(const QuicStreamSet& blocked) override;
   void on_sent(const Offer& offer, size_t bytes) override;
 
+  uint16_t lane_count() const { return static_cast<uint16_t>(lanes_.size()); }
   Status take_packets(Instant now);
   Status take_packet(const ReceivedPacket& packet, Instant now);
   void adopt(WanReception::Guest guest, Instant now);

@@ -14,6 +14,8 @@
 
 #include "engine/base/assert.h"
 
+static_assert(IP_PMTUDISC_PROBE == IPV6_PMTUDISC_PROBE);
+
 namespace causeway {
 namespace {
 
@@ -36,7 +38,7 @@ void set_option(int fd, int level, int name, int value) {
 void set_options(int fd, bool v6) {
   const int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
   set_option(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER,
-             v6 ? IPV6_PMTUDISC_PROBE : IP_PMTUDISC_PROBE);
+             IP_PMTUDISC_PROBE);
   set_option(fd, level, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
   set_option(fd, SOL_UDP, UDP_GRO, 1);
   // Past the host's limit where we may.

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -110,10 +111,52 @@ class Host:
         subprocess.run(["ip", "netns", "del", self.namespace], check=False)
 
 
-class Hosts:
-    """Source and target. With offloads off, frames are as on a wire."""
+class Emulator:
+    """A line between two hosts: a namespace in the middle, where the emulator
+    carries the frames. A run with faults of its own must be thrown away."""
 
-    def __init__(self, bin_dir, offloads, tls=False):
+    def __init__(self, bin_dir, link, hosts):
+        self.namespace = f"cw-perf-{os.getpid()}-{id(self) % 10000}-m"
+        self.folder = tempfile.mkdtemp(prefix="causeway-perf-")
+        self.control = os.path.join(self.folder, "control")
+        self.process = None
+        run(["ip", "netns", "add", self.namespace])
+        for index, host in enumerate(hosts):
+            run(["ip", "link", "add", "veth0", "netns", host.namespace, "type",
+                 "veth", "peer", "name", f"wan{index}", "netns",
+                 self.namespace])
+            run(["ip", "netns", "exec", self.namespace, "ip", "link", "set",
+                 f"wan{index}", "addrgenmode", "none", "up"])
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", self.namespace,
+             os.path.join(bin_dir, "causeway-wan-emulator"), "wan0", "wan1",
+             "--link", link, "--control", self.control],
+            stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not os.path.exists(self.control):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError("the emulator did not start")
+            time.sleep(0.01)
+
+    def counters(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+            stream.connect(self.control)
+            stream.sendall(b"counters\n")
+            return json.loads(stream.makefile().readline())
+
+    def close(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+        subprocess.run(["ip", "netns", "del", self.namespace], check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Hosts:
+    """Source and target. With offloads off, frames are as on a wire; with a
+    `link` ("100M,50ms,0.1%": rate, round trip, loss) on a long one."""
+
+    def __init__(self, bin_dir, offloads, tls=False, link=None):
         self.folder = tempfile.mkdtemp(prefix="causeway-perf-")
         if tls:
             run([os.path.join(bin_dir, "causeway"), "pki", "init",
@@ -121,18 +164,23 @@ class Hosts:
         self.source = Host("a", "10.78.0.1", bin_dir, self.folder, tls)
         self.target = Host("b", "10.78.0.2", bin_dir, self.folder, tls)
         self.count = 0
+        self.emulator = None
         try:
-            self._join(offloads)
+            self._join(bin_dir, offloads, link)
             self.source.start_agent()
             self.target.start_agent()
         except Exception:
             self.close()
             raise
 
-    def _join(self, offloads):
-        run(["ip", "link", "add", "veth0", "netns", self.source.namespace,
-             "type", "veth", "peer", "name", "veth0", "netns",
-             self.target.namespace])
+    def _join(self, bin_dir, offloads, link):
+        if link:
+            self.emulator = Emulator(bin_dir, link, (self.source, self.target))
+            offloads = False
+        else:
+            run(["ip", "link", "add", "veth0", "netns", self.source.namespace,
+                 "type", "veth", "peer", "name", "veth0", "netns",
+                 self.target.namespace])
         for host in (self.source, self.target):
             run(host.inside("ip", "link", "set", "lo", "up"))
             run(host.inside("ip", "address", "add", host.address + "/30",
@@ -140,7 +188,8 @@ class Hosts:
             run(host.inside("ip", "link", "set", "veth0", "up"))
             if not offloads:
                 run(host.inside("ethtool", "-K", "veth0", "tso", "off", "gso",
-                                "off", "gro", "off"))
+                                "off", "gro", "off", "tx-udp-segmentation",
+                                "off"))
 
     def __enter__(self):
         return self
@@ -151,6 +200,8 @@ class Hosts:
     def close(self):
         self.source.close()
         self.target.close()
+        if self.emulator:
+            self.emulator.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_guest(self, *options):
