@@ -50,6 +50,9 @@ LIBRARY_HOMES = [
                      "engine/control/tls_handshake"]),
 ]
 
+# What our own headers never show: who includes them needs not know it.
+HIDDEN_IN_HEADERS = re.compile(r"rte_")
+
 # Inside engine/, only runtime/ has threads and clocks. control/ is the agent's
 # service, whose threads are gRPC's own.
 THREADS_AND_CLOCKS = re.compile(
@@ -137,6 +140,8 @@ def include_breaches(path, text, files):
             if re.match(pattern, included) and not place.startswith(
                     tuple(homes)) and not path.startswith("tests/contract/"):
                 yield f"includes {included}, which belongs to {homes[0]}"
+        if path.endswith(".h") and HIDDEN_IN_HEADERS.match(included):
+            yield f"shows {included} to whoever includes it"
 
 
 def code_breaches(path, text, files):
@@ -230,6 +235,8 @@ class Rules(unittest.TestCase):
         self.expect("tools/agent/b.cc", "#include <openssl/x.h>", "belongs")
         self.expect("tools/wan-emulator/b.cc", "#include <linux/if_packet.h>",
                     "belongs")
+        self.expect("dpdk-wan/b.cc", "#include <rte_mbuf.h>", "belongs")
+        self.expect("dpdk-wan/port/b.h", "#include <rte_mbuf.h>", "shows")
 
     def test_threads_and_clocks(self):
         self.expect("engine/path/b.cc", "#include <thread>", "threads")

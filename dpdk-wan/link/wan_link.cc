@@ -154,7 +154,7 @@ void WanLink::on_sent(const Offer& offer, size_t bytes) {
 Status WanLink::take_packets(Instant now) {
   std::array<ReceivedPacket, kWanReceiveBurst> packets;
   for (size_t burst = 0; burst < kWanReceiveBurstsAStep; ++burst) {
-    CAUSEWAY_ASSIGN(const size_t count, io_->receive(packets));
+    CAUSEWAY_ASSIGN(const size_t count, io_->receive(packets, now));
     for (size_t i = 0; i < count; ++i) {
       CAUSEWAY_TRY(take_packet(packets[i], now));
     }

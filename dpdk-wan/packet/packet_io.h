@@ -52,12 +52,16 @@ class PacketIo {
   virtual Result<bool> flush() = 0;
 
   // Fills `packets` from the front and returns how many came; their payloads
-  // are valid until the next call.
-  virtual Result<size_t> receive(std::span<ReceivedPacket> packets) = 0;
+  // are valid until the next call. A port also does here what it owes its
+  // network (neighbours' questions, their ages): hence the time, and hence it
+  // is called whenever wait_on() says so, also by one who only sends.
+  virtual Result<size_t> receive(std::span<ReceivedPacket> packets,
+                                 Instant now) = 0;
 
   // Where peers send to.
   virtual const SocketAddress& local() const = 0;
-  // Of one datagram's UDP payload, by the interface's MTU.
+  // Of one datagram's UDP payload, by the interface's MTU. It may sink when a
+  // router says that its link takes less; room that was given before stays.
   virtual size_t payload_bytes_max() const = 0;
   virtual PacketIoStats stats() const = 0;
 

@@ -225,7 +225,8 @@ Result<bool> UdpPacketIo::send_group() {
   return true;
 }
 
-Result<size_t> UdpPacketIo::receive(std::span<ReceivedPacket> packets) {
+Result<size_t> UdpPacketIo::receive(std::span<ReceivedPacket> packets,
+                                    Instant /*now*/) {
   // What was handed out stays valid until here.
   if (arrival_ == arrival_count_) {
     CAUSEWAY_ASSIGN(const bool some, refill());

@@ -28,7 +28,8 @@ class UdpPacketIo final : public PacketIo {
   std::span<std::byte> next_packet() override;
   void send_packet(size_t bytes, const SocketAddress& to, uint8_t ecn) override;
   Result<bool> flush() override;
-  Result<size_t> receive(std::span<ReceivedPacket> packets) override;
+  Result<size_t> receive(std::span<ReceivedPacket> packets,
+                         Instant now) override;
   const SocketAddress& local() const override { return local_; }
   size_t payload_bytes_max() const override { return payload_bytes_max_; }
   PacketIoStats stats() const override { return stats_; }
