@@ -1,6 +1,7 @@
 // What an Ethernet frame says to a port: a UDP datagram, a neighbour's question
-// or answer (ARP or NDP), an echo request, "packet too big"; or why it is none
-// of them. IPv4 and IPv6 without options or extension heads; no VLAN tags.
+// or answer (ARP or NDP), an echo request, that one of our datagrams was not
+// delivered; or why it is none of them. IPv4 and IPv6 without options or
+// extension heads; no VLAN tags.
 //
 //   Ethernet 14 | IPv4 20 or IPv6 40 | UDP 8 | payload
 #pragma once
@@ -55,10 +56,11 @@ struct EchoRequest {
   std::span<const std::byte> message;  // ICMP, from its first byte
 };
 
-// A datagram of ours was too large for a link of `mtu_bytes` on its way.
-struct PacketTooBig {
-  UdpDatagram sent;  // without its payload
-  uint32_t mtu_bytes = 0;
+// ICMP, of a datagram that somebody in our name has sent.
+struct Undelivered {
+  UdpDatagram sent;        // without its payload
+  uint32_t mtu_bytes = 0;  // of the link that it was too large for; 0: no such
+                           // link, nothing listens there
 };
 
 enum class FrameRefusal : uint8_t {
@@ -83,7 +85,7 @@ struct Frame {
   MacAddress from;
   MacAddress to;
   std::variant<FrameRefusal, UdpDatagram, NeighbourMessage, EchoRequest,
-               PacketTooBig>
+               Undelivered>
       body = FrameRefusal::kShort;
 };
 

@@ -80,8 +80,8 @@ Body decode_quoted(Bytes quoted, bool v6, uint32_t mtu_bytes) {
   // We send neither options nor extension heads.
   const bool ours = v6 ? u8(quoted, 0) >> 4 == 6 && u8(quoted, 6) == 17
                        : u8(quoted, 0) == 0x45 && u8(quoted, 9) == 17;
-  if (!ours || mtu_bytes == 0) return FrameRefusal::kIcmpMessage;
-  PacketTooBig out;
+  if (!ours) return FrameRefusal::kIcmpMessage;
+  Undelivered out;
   out.sent.from = ip_at(quoted, v6 ? 8 : 12, v6);
   out.sent.to = ip_at(quoted, v6 ? 24 : 16, v6);
   out.sent.from_port = u16(quoted, ip_bytes);
@@ -100,11 +100,13 @@ Body decode_icmp(const Packet& packet) {
     if (packet.from.is_group_or_none()) return FrameRefusal::kAddress;
     return EchoRequest{packet.from, packet.to, in};
   }
-  // RFC 1191: destination unreachable, fragmentation needed.
-  if (type == 3 && code == 4) {
-    return decode_quoted(in.subspan(8), false, u16(in, 6));
-  }
-  return FrameRefusal::kProtocol;
+  if (type != 3) return FrameRefusal::kProtocol;
+  // Destination unreachable: its port; or RFC 1191, fragmentation needed (0 is
+  // a router from before, which does not say how small).
+  if (code == 3) return decode_quoted(in.subspan(8), false, 0);
+  if (code != 4) return FrameRefusal::kProtocol;
+  if (u16(in, 6) == 0) return FrameRefusal::kIcmpMessage;
+  return decode_quoted(in.subspan(8), false, u16(in, 6));
 }
 
 // RFC 4861, 4.6: type, length in units of 8 bytes, which is never 0. The one
@@ -152,7 +154,11 @@ Body decode_icmpv6(const Packet& packet) {
   if (in.size() < 8) return FrameRefusal::kShort;
   if (!sums_up(packet, in)) return FrameRefusal::kIcmpChecksum;
   switch (u8(in, 0)) {
+    case 1:
+      if (u8(in, 1) != 4) return FrameRefusal::kProtocol;
+      return decode_quoted(in.subspan(8), true, 0);
     case 2:
+      if (u32(in, 4) == 0) return FrameRefusal::kIcmpMessage;
       return decode_quoted(in.subspan(8), true, u32(in, 4));
     case 128:
       if (packet.from.is_group_or_none()) return FrameRefusal::kAddress;

@@ -115,6 +115,8 @@ std::string NamespacePair::middle_interface(int host) {
 
 std::string NamespacePair::address(int host) const { return kAddresses[host]; }
 
+std::string NamespacePair::device(int host) const { return kDevices[host]; }
+
 Status NamespacePair::run_on(int host, const std::function<Status()>& work) {
   return hosts_[host]->run(work);
 }

@@ -35,6 +35,8 @@ class NamespacePair {
 
   // "10.77.0.1": of host 0 or 1. Nothing else is in there to collide with.
   std::string address(int host) const;
+  // "host-a": its end of the cable.
+  std::string device(int host) const;
   // Runs `work` (which starts the host's processes) on that host.
   Status run_on(int host, const std::function<Status()>& work);
 

@@ -260,11 +260,12 @@ TEST_P(FrameOfFamily, AnEchoRequestIsRead) {
 }
 
 // Of a router that quotes the first bytes of what we sent.
-Bytes too_big(bool v6, uint16_t mtu, size_t quoted_bytes) {
+Bytes undelivered(bool v6, uint8_t type, uint8_t code, uint16_t mtu,
+                  size_t quoted_bytes) {
   const Bytes sent = datagram(v6, 1400);
   Bytes message(8 + quoted_bytes);
-  message[0] = static_cast<std::byte>(v6 ? 2 : 3);
-  message[1] = static_cast<std::byte>(v6 ? 0 : 4);
+  message[0] = std::byte{type};
+  message[1] = std::byte{code};
   message[6] = static_cast<std::byte>(mtu >> 8);
   message[7] = static_cast<std::byte>(mtu);
   std::copy_n(sent.begin() + kEthernetBytes, quoted_bytes, message.begin() + 8);
@@ -279,10 +280,14 @@ Bytes too_big(bool v6, uint16_t mtu, size_t quoted_bytes) {
   return frame;
 }
 
+Bytes too_big(bool v6, uint16_t mtu, size_t quoted_bytes) {
+  return undelivered(v6, v6 ? 2 : 3, v6 ? 0 : 4, mtu, quoted_bytes);
+}
+
 TEST_P(FrameOfFamily, TooBigNamesWhatWasSentAndTheMtu) {
   const bool v6 = GetParam();
   const size_t heads = udp_heads_bytes(v6) - kEthernetBytes;
-  const auto body = body_of<PacketTooBig>(too_big(v6, 1300, heads));
+  const auto body = body_of<Undelivered>(too_big(v6, 1300, heads));
   EXPECT_EQ(body.mtu_bytes, 1300u);
   EXPECT_EQ(body.sent.from, port_a(v6).ip);
   EXPECT_EQ(body.sent.to, port_b(v6).ip);
@@ -291,6 +296,19 @@ TEST_P(FrameOfFamily, TooBigNamesWhatWasSentAndTheMtu) {
   EXPECT_EQ(refusal_of(too_big(v6, 1300, heads - 1)),
             FrameRefusal::kIcmpMessage);
   EXPECT_EQ(refusal_of(too_big(v6, 0, heads)), FrameRefusal::kIcmpMessage);
+}
+
+TEST_P(FrameOfFamily, AClosedPortNamesWhatWasSent) {
+  const bool v6 = GetParam();
+  const size_t heads = udp_heads_bytes(v6) - kEthernetBytes;
+  const uint8_t type = v6 ? 1 : 3;
+  const uint8_t port = v6 ? 4 : 3;
+  const auto body = body_of<Undelivered>(undelivered(v6, type, port, 0, heads));
+  EXPECT_EQ(body.mtu_bytes, 0u);
+  EXPECT_EQ(body.sent.to_port, 5000);
+  // No route: that may pass.
+  EXPECT_EQ(refusal_of(undelivered(v6, type, 0, 0, heads)),
+            FrameRefusal::kProtocol);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ip, FrameOfFamily, testing::Values(false, true),
