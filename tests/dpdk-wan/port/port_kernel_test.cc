@@ -351,6 +351,9 @@ TEST_P(PortAndKernel, GarbageIsRefused) {
   EXPECT_TRUE(arrived);
 }
 
+INSTANTIATE_TEST_SUITE_P(Networks, PortAndRouter,
+                         testing::Values(PortNetworkOptions{false, 1500},
+                                         PortNetworkOptions{true, 1500}));
 INSTANTIATE_TEST_SUITE_P(Networks, PortAndKernel,
                          testing::Values(PortNetworkOptions{false, 1500},
                                          PortNetworkOptions{true, 1500},
