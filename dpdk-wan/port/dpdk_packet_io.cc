@@ -96,7 +96,10 @@ DpdkPacketIo::~DpdkPacketIo() {
 Instant DpdkPacketIo::wait_on(WaitSet& /*set*/, Instant now) const {
   const Duration quiet = now - last_datagram_;
   if (more_came_ || !announced_ || quiet < kPollAtOnceFor) return now;
-  const Duration sleep = std::clamp(quiet / 2, kPollSleepMin, kPollSleepMax);
+  const Duration sleep =
+      quiet >= kPollSilence
+          ? kPollSleepInSilence
+          : std::clamp(quiet / 2, kPollSleepMin, kPollSleepMax);
   return std::clamp(neighbours_.next_due(), now, now + sleep);
 }
 
