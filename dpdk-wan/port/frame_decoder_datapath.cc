@@ -143,7 +143,9 @@ Body decode_neighbour(const Packet& packet, bool asks) {
       !options_are_good || (out.has_mac && out.sender_mac.is_group())) {
     return FrameRefusal::kNeighbour;
   }
-  if (asks && packet.from.is_none() && out.has_mac) {
+  // From nowhere is who still claims its address; it has nothing to tell.
+  if (asks && packet.from.is_group_or_none() &&
+      (!packet.from.is_none() || out.has_mac)) {
     return FrameRefusal::kNeighbour;
   }
   return out;

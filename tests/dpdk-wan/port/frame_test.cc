@@ -382,6 +382,10 @@ TEST(Frame, NeighboursFromBehindARouterAreRefused) {
   frame[kMessage + 8] = std::byte{0xff};  // who has a group?
   mend_icmpv6(frame);
   EXPECT_EQ(refusal_of(frame), FrameRefusal::kNeighbour);
+  frame = good;
+  frame[22] = std::byte{0xff};  // a group asks
+  mend_icmpv6(frame);
+  EXPECT_EQ(refusal_of(frame), FrameRefusal::kNeighbour);
 }
 
 TEST(Frame, ArpOfOtherKindsIsRefused) {
