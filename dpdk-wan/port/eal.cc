@@ -88,7 +88,7 @@ int any_cpu() {
 
 std::vector<std::string> eal_arguments(const std::string& pci_device,
                                        bool huge) {
-  // Nothing of it is in the file system: no other process joins.
+  // No other process joins; of files it leaves an empty folder.
   std::vector<std::string> arguments{"causeway", "--no-telemetry",
                                      fmt::format("--lcores=0@{}", any_cpu()),
                                      "--log-level=*:warning"};
@@ -111,6 +111,7 @@ int init_eal(std::vector<std::string> arguments) {
   int error = 0;
   std::thread([&] {
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     const int count = static_cast<int>(arguments.size());
