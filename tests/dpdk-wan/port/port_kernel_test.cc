@@ -1,11 +1,11 @@
 // A DPDK port against an ordinary kernel at the other end of the cable: its
 // sockets, its ARP and NDP, its router.
 #include <gtest/gtest.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <sys/socket.h>
 
