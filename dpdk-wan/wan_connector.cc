@@ -96,12 +96,12 @@ WanLinkOptions link_options(const WanOptions& options) {
   return link;
 }
 
-Result<std::unique_ptr<OutboundPath>> open_path(const SocketAddress& address,
+Result<std::unique_ptr<OutboundPath>> open_path(std::unique_ptr<PacketIo> io,
+                                                const SocketAddress& address,
                                                 const PathToken& token,
                                                 const WanOptions& options) {
   CAUSEWAY_ASSIGN(auto credentials,
                   QuicCredentials::load(options.files, options.peer_name));
-  CAUSEWAY_ASSIGN(auto io, UdpPacketIo::open_towards(address));
   auto link = std::make_unique<WanLink>(std::move(io), std::move(credentials),
                                         link_options(options));
   CAUSEWAY_TRY(link->connect(address, monotonic_now()));
@@ -126,11 +126,21 @@ Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
   CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
   Result<std::unique_ptr<OutboundPath>> path = Error{};
   for (const SocketAddress& candidate : candidates) {
-    path = open_path(candidate, token, options);
+    auto io = UdpPacketIo::open_towards(candidate);
+    path = io ? open_path(std::move(io).value(), candidate, token, options)
+              : std::move(io).error();
     // Another address of the same host helps only when this one is not there.
     if (path || path.error().code != ErrorCode::kUnreachable) break;
   }
   return path;
+}
+
+Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
+    std::unique_ptr<PacketIo> io, std::string_view address,
+    const PathToken& token, const WanOptions& options) {
+  CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
+  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
+  return open_path(std::move(io), candidates.front(), token, options);
 }
 
 }  // namespace causeway

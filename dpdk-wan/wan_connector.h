@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "dpdk-wan/packet/packet_io.h"
 #include "dpdk-wan/wan_options.h"
 #include "engine/path/path.h"
 #include "engine/path/stream/hello.h"
@@ -21,6 +22,10 @@ class WanConnector {
   static Result<std::unique_ptr<OutboundPath>> connect(
       std::string_view address, const PathToken& token,
       const WanOptions& options);
+  // The same over an endpoint that is open already (a DPDK port).
+  static Result<std::unique_ptr<OutboundPath>> connect(
+      std::unique_ptr<PacketIo> io, std::string_view address,
+      const PathToken& token, const WanOptions& options);
 };
 
 }  // namespace causeway

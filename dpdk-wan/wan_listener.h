@@ -18,6 +18,11 @@ class WanListener {
   // "host:port"; port 0 takes a free one.
   static Result<WanListener> listen(std::string_view address);
 
+  // At an endpoint that is open already (a DPDK port).
+  static WanListener over(std::unique_ptr<PacketIo> io) {
+    return WanListener(std::move(io));
+  }
+
   // Where it really listens.
   std::string address() const { return io_->local().text(); }
   uint16_t port() const { return io_->local().port(); }

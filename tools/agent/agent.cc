@@ -24,6 +24,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             options.mover_listen,
             options.memory_limit_bytes,
             options.tls,
+            options.wan_port,
             std::move(store),
             VmmLauncher(options.program_folder, options.vmm_arguments),
             std::move(journal),

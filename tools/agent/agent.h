@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "dpdk-wan/port/port_options.h"
 #include "engine/base/result.h"
 #include "engine/base/tls_files.h"
 #include "tools/agent/arrivals.h"
@@ -29,6 +30,7 @@ struct AgentOptions {
   uint64_t memory_limit_bytes = 0;
   std::vector<std::string> vmm_arguments;  // for tests
   std::optional<TlsFiles> tls;             // nothing: in the clear
+  std::optional<PortOptions> wan_port;     // nothing: kernel sockets
 };
 
 class Agent {

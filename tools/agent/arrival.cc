@@ -66,7 +66,7 @@ Status Arrival::prepare(const std::string& peer,
                          {"token", request.token()},
                          {"streams", request.streams()}};
   add_tls(&spec, host_->tls, peer);
-  add_path(&spec, request.path());
+  add_path(&spec, request.path(), host_->wan_port);
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }

@@ -275,7 +275,7 @@ Status Departure::give_spec() {
                          {"time_limit_us", request_.time_limit_us()},
                          {"dry_run", request_.dry_run() ? 1u : 0u}};
   add_tls(&spec, host_->tls, target_name_);
-  add_path(&spec, request_.path());
+  add_path(&spec, request_.path(), host_->wan_port);
   return mover_->give_spec(spec);
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "dpdk-wan/port/port_options.h"
 #include "engine/base/tls_files.h"
 #include "engine/control/journal.h"
 #include "tools/agent/guest_store.h"
@@ -24,6 +25,7 @@ struct Host {
   std::string mover_listen;     // "ADDRESS:0", where movers wait for the peer
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
   std::optional<TlsFiles> tls;  // of this host; nothing: in the clear
+  std::optional<PortOptions> wan_port;  // nothing: kernel sockets
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;

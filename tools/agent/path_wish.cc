@@ -32,11 +32,17 @@ Status check_path_wish(const control::PathWish& wish, bool encrypted) {
   return {};
 }
 
-void add_path(nlohmann::json* spec, const control::PathWish& wish) {
+void add_path(nlohmann::json* spec, const control::PathWish& wish,
+              const std::optional<PortOptions>& port) {
   (*spec)["path"] = wish.kind().empty() ? "tcp" : wish.kind();
   if (wish.kind() != "wan") return;
   if (!wish.congestion().empty()) (*spec)["congestion"] = wish.congestion();
   (*spec)["datagram_bytes"] = wish.datagram_bytes();
+  if (!port) return;
+  (*spec)["port"] = {{"device", port->device},
+                     {"address", port->address},
+                     {"gateway", port->gateway},
+                     {"mtu_bytes", port->mtu_bytes}};
 }
 
 }  // namespace causeway

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "dpdk-wan/port/port_options.h"
 #include "engine/base/result.h"
 #include "engine/control/control.pb.h"
 
@@ -12,7 +14,9 @@ namespace causeway {
 // `encrypted`: this host has a certificate.
 Status check_path_wish(const control::PathWish& wish, bool encrypted);
 
-// The members of a mover's spec. `wish.kind` is not "auto" any more.
-void add_path(nlohmann::json* spec, const control::PathWish& wish);
+// The members of a mover's spec. `wish.kind` is not "auto" any more; `port`:
+// this host's, if its packets do not go through the kernel.
+void add_path(nlohmann::json* spec, const control::PathWish& wish,
+              const std::optional<PortOptions>& port);
 
 }  // namespace causeway

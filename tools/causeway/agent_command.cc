@@ -33,6 +33,7 @@ struct AgentArguments {
   TlsArguments tls;
   std::vector<std::string> operators;
   std::vector<std::string> peers;
+  PortOptions wan_port;  // no device: kernel sockets
 };
 
 void start_log(const std::string& name) {
@@ -123,6 +124,9 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   if (arguments.agent.tls) {
     CAUSEWAY_TRY(TlsContext::load({*arguments.agent.tls, ""}));
   }
+  if (!arguments.wan_port.device.empty()) {
+    arguments.agent.wan_port = arguments.wan_port;
+  }
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
   const std::string state = agent->state_folder();
   Status status = serve(arguments, agent.get(), signal_fd);
@@ -139,6 +143,32 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
         left, left == 1 ? "" : "s", left == 1 ? "s" : "", state);
   }
   return status;
+}
+
+void add_port_options(CLI::App* command, PortOptions* port) {
+  CLI::Option* device =
+      command
+          ->add_option("--wan-device", port->device,
+                       "Packets of the wan path go through this DPDK port: a "
+                       "PCI address or a virtual device; one migration at a "
+                       "time (default: the kernel's UDP)")
+          ->type_name("DEVICE");
+  CLI::Option* address =
+      command
+          ->add_option("--wan-address", port->address,
+                       "Its address, which the kernel must not have too")
+          ->type_name("ADDR/PREFIX")
+          ->needs(device);
+  device->needs(address);
+  command
+      ->add_option("--wan-gateway", port->gateway,
+                   "Who knows the way beyond the prefix")
+      ->type_name("ADDR")
+      ->needs(device);
+  command->add_option("--wan-mtu", port->mtu_bytes, "Its MTU in bytes")
+      ->check(CLI::Range(1280, 9216))
+      ->capture_default_str()
+      ->needs(device);
 }
 
 }  // namespace
@@ -171,6 +201,7 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "Who may command this agent besides its own certificate "
                    "and its local socket (repeatable)")
       ->type_name("NAME");
+  add_port_options(command, &arguments->wan_port);
   add_bytes_option(command, "--memory-limit",
                    &arguments->agent.memory_limit_bytes,
                    "Memory that guests may have here in all (0: no limit)");

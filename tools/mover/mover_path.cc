@@ -2,6 +2,7 @@
 
 #include "dpdk-wan/wan_connector.h"
 #include "engine/path/tcp/tcp_connector.h"
+#include "tools/mover/mover_port.h"
 
 namespace causeway {
 namespace {
@@ -27,6 +28,11 @@ WanOptions wan_options(const MoverSpec& spec) {
 
 Result<std::unique_ptr<OutboundPath>> connect_path(const MoverSpec& spec,
                                                    uint64_t guest_bytes) {
+  if (spec.path == PathKind::kWan && spec.port) {
+    CAUSEWAY_ASSIGN(auto io, open_port(*spec.port));
+    return WanConnector::connect(std::move(io), spec.peer, spec.token,
+                                 wan_options(spec));
+  }
   if (spec.path == PathKind::kWan) {
     return WanConnector::connect(spec.peer, spec.token, wan_options(spec));
   }
@@ -39,7 +45,10 @@ Result<std::unique_ptr<OutboundPath>> connect_path(const MoverSpec& spec,
 
 Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
   MoverListener listener;
-  if (spec.path == PathKind::kWan) {
+  if (spec.path == PathKind::kWan && spec.port) {
+    CAUSEWAY_ASSIGN(auto io, open_port(*spec.port));
+    listener.wan_ = WanListener::over(std::move(io));
+  } else if (spec.path == PathKind::kWan) {
     CAUSEWAY_ASSIGN(listener.wan_, WanListener::listen(spec.listen));
   } else {
     CAUSEWAY_ASSIGN(listener.tcp_, TcpListener::listen(spec.listen));

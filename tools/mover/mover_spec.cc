@@ -71,6 +71,19 @@ Result<std::optional<TlsOptions>> tls(const json& spec) {
   return std::optional<TlsOptions>(std::move(options));
 }
 
+Result<std::optional<PortOptions>> port(const json& spec) {
+  const auto found = spec.find("port");
+  if (found == spec.end()) return std::optional<PortOptions>();
+  if (!found->is_object()) return bad("port", "an object");
+  PortOptions options;
+  CAUSEWAY_ASSIGN(options.device, text(*found, "device"));
+  CAUSEWAY_ASSIGN(options.address, text(*found, "address"));
+  CAUSEWAY_ASSIGN(options.gateway, text(*found, "gateway"));
+  CAUSEWAY_ASSIGN(const uint64_t mtu, number(*found, "mtu_bytes", 1280, 9216));
+  options.mtu_bytes = static_cast<uint32_t>(mtu);
+  return std::optional<PortOptions>(std::move(options));
+}
+
 // What kind of path, and what only the wan path has; TLS is parsed before.
 Status parse_path(const json& members, MoverSpec& spec) {
   if (!members.contains("path")) return {};
@@ -87,6 +100,7 @@ Status parse_path(const json& members, MoverSpec& spec) {
                                              kQuicPayloadBytesMax));
   }
   spec.datagram_bytes = static_cast<uint32_t>(bytes);
+  CAUSEWAY_ASSIGN(spec.port, port(members));
   if (!members.contains("congestion")) return {};
   CAUSEWAY_ASSIGN(const std::string name, text(members, "congestion"));
   const auto congestion = congestion_from_name(name);

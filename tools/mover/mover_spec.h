@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "dpdk-wan/port/port_options.h"
 #include "dpdk-wan/quic/quic_connection.h"
 #include "engine/base/result.h"
 #include "engine/content/image_roots.h"
@@ -31,8 +32,9 @@ struct MoverSpec {
   PathKind path = PathKind::kTcp;
   // Of the wan path, each end for what it sends.
   CongestionControl congestion = CongestionControl::kBbr2;
-  uint32_t datagram_bytes = 0;    // UDP payload; 0: found out
-  std::optional<TlsOptions> tls;  // nothing: in the clear
+  uint32_t datagram_bytes = 0;      // UDP payload; 0: found out
+  std::optional<PortOptions> port;  // nothing: kernel sockets
+  std::optional<TlsOptions> tls;    // nothing: in the clear
 
   // Source.
   std::string peer;

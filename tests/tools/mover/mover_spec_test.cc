@@ -105,6 +105,20 @@ TEST_F(MoverSpecPathTest, SaysHowTheWanPathShallBe) {
   EXPECT_EQ(spec->datagram_bytes, 8972u);
 }
 
+TEST_F(MoverSpecPathTest, MayNameAPort) {
+  spec_["port"] = {{"device", "0000:03:00.0"},
+                   {"address", "192.0.2.5/24"},
+                   {"gateway", ""},
+                   {"mtu_bytes", 9000}};
+  const auto spec = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(spec) << spec.error().message;
+  ASSERT_TRUE(spec->port);
+  EXPECT_EQ(spec->port->device, "0000:03:00.0");
+  EXPECT_EQ(spec->port->mtu_bytes, 9000u);
+  spec_["port"].erase("address");
+  EXPECT_THAT(refusal(), HasSubstr("\"address\" must be a text"));
+}
+
 TEST_F(MoverSpecPathTest, WhatIsWrongIsNamed) {
   spec_["datagram_bytes"] = 900;
   EXPECT_THAT(refusal(), HasSubstr("\"datagram_bytes\" must be 1200 to 8972"));
