@@ -1,0 +1,171 @@
+#include "engine/codec/codec_frame.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <bit>
+#include <cstring>
+
+#include "engine/base/assert.h"
+
+namespace causeway {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "integers are copied as they are in memory");
+
+constexpr uint8_t kFormat = 1;
+constexpr size_t kCheckAt = 4;
+
+template <typename T>
+T load(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+uint32_t frame_check(std::span<const std::byte> frame) {
+  const auto head = load<uint32_t>(frame.data());
+  return static_cast<uint32_t>(XXH3_64bits_withSeed(
+      frame.data() + kCodecHeadBytes, frame.size() - kCodecHeadBytes, head));
+}
+
+template <typename... Args>
+Error broken(fmt::format_string<Args...> format, Args&&... args) {
+  return make_error(ErrorCode::kPeerBroken, format,
+                    std::forward<Args>(args)...);
+}
+
+FrameRun unpack_run(uint32_t bits) {
+  return {static_cast<BlockMethod>(bits & 7), ((bits >> 3) & 63) + 1,
+          bits >> 9};
+}
+
+Status parse_runs(const std::byte* at, FrameParts& parts) {
+  uint32_t blocks = 0;
+  for (size_t i = 0; i < parts.run_count; ++i, at += kCodecRunBytes) {
+    const FrameRun run = unpack_run(load<uint32_t>(at));
+    const auto method = static_cast<size_t>(run.method);
+    if (method >= kBlockMethods) {
+      return broken("Run {} of a frame has the unknown method {}.", i, method);
+    }
+    if (i == 0 && run.gap != 0) {
+      return broken("The first run of a frame passes over {} blocks.", run.gap);
+    }
+    blocks += run.blocks;
+    if (blocks > kFrameBlocksMax) {
+      return broken("The runs of a frame have more than {} blocks.",
+                    kFrameBlocksMax);
+    }
+    parts.blocks[method] += run.blocks;
+    parts.span_blocks += run.gap + run.blocks;
+    parts.run_storage[i] = run;
+  }
+  return {};
+}
+
+// Cuts `rest` into the parts whose lengths the runs have told.
+Status cut_parts(std::span<const std::byte> rest, FrameParts& parts) {
+  const size_t references =
+      parts.of(BlockMethod::kReference) * kContentDigestBytes;
+  const size_t bases = parts.of(BlockMethod::kDelta) * kDeltaBaseBytes;
+  const size_t raw = parts.of(BlockMethod::kRaw) * kBlockBytes;
+  if (rest.size() < references + bases + raw) {
+    return broken("A frame has {} bytes behind its runs, which need {}.",
+                  rest.size(), references + bases + raw);
+  }
+  parts.references = rest.first(references);
+  parts.bases = rest.subspan(references, bases);
+  parts.raw = rest.subspan(references + bases, raw);
+  parts.stream = rest.subspan(references + bases + raw);
+  return {};
+}
+
+Status check_stage(uint8_t stage, const FrameParts& parts) {
+  const bool needs =
+      parts.of(BlockMethod::kDelta) + parts.of(BlockMethod::kDeflated) > 0;
+  if (stage !=
+      static_cast<uint8_t>(needs ? FrameStage::kDeflate : FrameStage::kNone)) {
+    return broken("A frame with{} deflated blocks has stage {}.",
+                  needs ? "" : "out", stage);
+  }
+  if (needs == parts.stream.empty()) {
+    return broken("A frame with{} deflated blocks has a stream of {} bytes.",
+                  needs ? "" : "out", parts.stream.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* block_method_name(BlockMethod method) {
+  switch (method) {
+    case BlockMethod::kZero:
+      return "zero";
+    case BlockMethod::kReference:
+      return "reference";
+    case BlockMethod::kDelta:
+      return "delta";
+    case BlockMethod::kDeflated:
+      return "deflated";
+    case BlockMethod::kRaw:
+      return "raw";
+  }
+  return "unknown";
+}
+
+void store_run(const FrameRun& run, std::byte* out) {
+  CAUSEWAY_ASSERT(run.blocks > 0 && run.blocks <= kFrameBlocksMax);
+  CAUSEWAY_ASSERT(run.gap <= kFrameGapMax);
+  const uint32_t bits =
+      static_cast<uint32_t>(run.method) | (run.blocks - 1) << 3 | run.gap << 9;
+  std::memcpy(out, &bits, sizeof bits);
+}
+
+void seal_frame(std::span<std::byte> frame, size_t runs, uint32_t blocks,
+                FrameStage stage) {
+  CAUSEWAY_ASSERT(frame.size() >= kCodecHeadBytes + runs * kCodecRunBytes);
+  CAUSEWAY_ASSERT(runs > 0 && runs <= blocks && blocks <= kFrameBlocksMax);
+  frame[0] = std::byte{kFormat};
+  frame[1] = static_cast<std::byte>(runs);
+  frame[2] = static_cast<std::byte>(blocks);
+  frame[3] = static_cast<std::byte>(stage);
+  const uint32_t check = frame_check(frame);
+  std::memcpy(frame.data() + kCheckAt, &check, sizeof check);
+}
+
+Result<FrameParts> parse_frame(std::span<const std::byte> frame) {
+  if (frame.size() < kCodecHeadBytes || frame.size() > kFrameBytesMax) {
+    return broken("An encoded frame has {} bytes, allowed are {} to {}.",
+                  frame.size(), kCodecHeadBytes, kFrameBytesMax);
+  }
+  if (load<uint8_t>(frame.data()) != kFormat) {
+    return broken("An encoded frame has the unknown format {}.",
+                  load<uint8_t>(frame.data()));
+  }
+  if (load<uint32_t>(frame.data() + kCheckAt) != frame_check(frame)) {
+    return broken("An encoded frame of {} bytes fails its check.",
+                  frame.size());
+  }
+  FrameParts parts;
+  parts.run_count = load<uint8_t>(frame.data() + 1);
+  const uint32_t blocks = load<uint8_t>(frame.data() + 2);
+  const size_t runs_end = kCodecHeadBytes + parts.run_count * kCodecRunBytes;
+  if (parts.run_count == 0 || parts.run_count > kFrameBlocksMax ||
+      runs_end > frame.size()) {
+    return broken("An encoded frame of {} bytes claims {} runs.", frame.size(),
+                  parts.run_count);
+  }
+  CAUSEWAY_TRY(parse_runs(frame.data() + kCodecHeadBytes, parts));
+  uint32_t counted = 0;
+  for (const uint32_t of_method : parts.blocks) counted += of_method;
+  if (counted != blocks) {
+    return broken("An encoded frame claims {} blocks, its runs have {}.",
+                  blocks, counted);
+  }
+  CAUSEWAY_TRY(cut_parts(frame.subspan(runs_end), parts));
+  CAUSEWAY_TRY(check_stage(load<uint8_t>(frame.data() + 3), parts));
+  return parts;
+}
+
+}  // namespace causeway

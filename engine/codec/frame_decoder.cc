@@ -1,0 +1,9 @@
+#include "engine/codec/frame_decoder.h"
+
+namespace causeway {
+
+FrameDecoder::FrameDecoder()
+    : material_(new std::byte[kFrameBytesMax]),
+      block_(new std::byte[kBlockBytes]) {}
+
+}  // namespace causeway

@@ -1,0 +1,125 @@
+#include <cstring>
+
+#include "engine/base/assert.h"
+#include "engine/codec/delta.h"
+#include "engine/codec/frame_decoder.h"
+
+namespace causeway {
+namespace {
+
+std::span<const std::byte> take(std::span<const std::byte>& from,
+                                size_t bytes) {
+  const auto taken = from.first(bytes);
+  from = from.subspan(bytes);
+  return taken;
+}
+
+}  // namespace
+
+Result<std::array<uint32_t, kBlockMethods>> FrameDecoder::decode(
+    const BitRun& span, std::span<const std::byte> frame, FrameTarget& target) {
+  CAUSEWAY_ASSIGN(const FrameParts parts, parse_frame(frame));
+  if (parts.span_blocks != span.count) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "An encoded frame spans {} blocks, its put {}.",
+                      parts.span_blocks, span.count);
+  }
+  CAUSEWAY_ASSIGN(const auto material, inflate(parts));
+  CAUSEWAY_TRY(check_material(parts, material));
+  Cursor at{parts.references, parts.bases, parts.raw, material};
+  uint64_t block = span.first;
+  for (const FrameRun& run : parts.runs()) {
+    block += run.gap;
+    CAUSEWAY_TRY(decode_run(run, block, at, target));
+    block += run.blocks;
+  }
+  CAUSEWAY_ASSERT(at.references.empty() && at.bases.empty() && at.raw.empty() &&
+                  at.material.empty());
+  return parts.blocks;
+}
+
+Result<std::span<const std::byte>> FrameDecoder::inflate(
+    const FrameParts& parts) {
+  if (parts.stream.empty()) return std::span<const std::byte>();
+  const size_t blocks =
+      parts.of(BlockMethod::kDeflated) + parts.of(BlockMethod::kDelta);
+  CAUSEWAY_ASSIGN(
+      const size_t bytes,
+      inflater_.inflate(parts.stream, {material_.get(), blocks * kBlockBytes}));
+  return std::span<const std::byte>(material_.get(), bytes);
+}
+
+// The stream held exactly what the runs say, delta for delta.
+Status FrameDecoder::check_material(const FrameParts& parts,
+                                    std::span<const std::byte> material) const {
+  auto rest = material;
+  for (const FrameRun& run : parts.runs()) {
+    const bool delta = run.method == BlockMethod::kDelta;
+    if (!delta && run.method != BlockMethod::kDeflated) continue;
+    for (uint32_t i = 0; i < run.blocks; ++i) {
+      const size_t bytes = delta ? delta_bytes(rest) : kBlockBytes;
+      if (bytes == 0 || bytes > rest.size()) {
+        return make_error(ErrorCode::kPeerBroken,
+                          "A frame's stream of {} bytes is cut short in a {}.",
+                          material.size(), delta ? "delta" : "block");
+      }
+      rest = rest.subspan(bytes);
+    }
+  }
+  if (!rest.empty()) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "A frame's stream has {} bytes more than its blocks.",
+                      rest.size());
+  }
+  return {};
+}
+
+Status FrameDecoder::decode_run(const FrameRun& run, uint64_t first, Cursor& at,
+                                FrameTarget& target) {
+  const size_t bytes = run.blocks * kBlockBytes;
+  switch (run.method) {
+    case BlockMethod::kZero:
+      return target.zero(first, run.blocks);
+    case BlockMethod::kRaw:
+      return target.place(first, take(at.raw, bytes));
+    case BlockMethod::kDeflated:
+      return target.place(first, take(at.material, bytes));
+    case BlockMethod::kReference:
+      for (uint32_t i = 0; i < run.blocks; ++i) {
+        CAUSEWAY_TRY(decode_reference(first + i, at, target));
+      }
+      return {};
+    case BlockMethod::kDelta:
+      for (uint32_t i = 0; i < run.blocks; ++i) {
+        CAUSEWAY_TRY(decode_delta(first + i, at, target));
+      }
+      return {};
+  }
+  CAUSEWAY_ASSERT(false);  // parse_frame() knows all methods
+}
+
+Status FrameDecoder::decode_reference(uint64_t block, Cursor& at,
+                                      FrameTarget& target) {
+  ContentDigest digest;
+  std::memcpy(digest.data(), take(at.references, digest.size()).data(),
+              digest.size());
+  const std::byte* content = target.content(block, digest);
+  if (content == nullptr) {
+    return target.missing(block, BlockMethod::kReference);
+  }
+  return target.place(block, {content, kBlockBytes});
+}
+
+Status FrameDecoder::decode_delta(uint64_t block, Cursor& at,
+                                  FrameTarget& target) {
+  const auto delta = take(at.material, delta_bytes(at.material));
+  uint64_t digest = 0;
+  std::memcpy(&digest, take(at.bases, kDeltaBaseBytes).data(), sizeof digest);
+  const std::byte* base = target.base(block, digest);
+  if (base == nullptr) return target.missing(block, BlockMethod::kDelta);
+  std::memcpy(block_.get(), base, kBlockBytes);
+  apply_delta(delta, block_.get());
+  return target.place(block, {block_.get(), kBlockBytes});
+}
+
+}  // namespace causeway

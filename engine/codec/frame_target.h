@@ -1,0 +1,41 @@
+// FrameTarget: where a decoded frame goes, and where it finds what its deltas
+// and references speak of. Called by the one thread that decodes, in the order
+// of the frame, once all of the frame has been checked; every block of the
+// frame comes to exactly one of zero(), place() and missing().
+//
+// The data path: no allocation, no log in any of them. An Error ends the frame.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/base/result.h"
+#include "engine/codec/codec_frame.h"
+
+namespace causeway {
+
+class FrameTarget {
+ public:
+  virtual ~FrameTarget() = default;
+
+  // The kBlockBytes that are in this place now, if they have this digest; else
+  // nullptr. They stand still until the next call.
+  virtual const std::byte* base(uint64_t block, uint64_t digest) = 0;
+
+  // kBlockBytes of that content, looked at and found right; else nullptr. They
+  // stand still until the next call.
+  virtual const std::byte* content(uint64_t block,
+                                   const ContentDigest& digest) = 0;
+
+  virtual Status zero(uint64_t first, uint32_t blocks) = 0;
+
+  // Whole blocks; the bytes stand still during the call only.
+  virtual Status place(uint64_t first, std::span<const std::byte> bytes) = 0;
+
+  // A delta's base or a reference's content is not here: nothing was placed,
+  // the source must send the block again, by `method` no more.
+  virtual Status missing(uint64_t block, BlockMethod method) = 0;
+};
+
+}  // namespace causeway

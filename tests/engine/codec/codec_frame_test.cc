@@ -1,0 +1,105 @@
+#include "engine/codec/codec_frame.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace causeway {
+namespace {
+
+using testing::HasSubstr;
+
+// Head, runs, then `rest` bytes.
+std::vector<std::byte> frame_of(const std::vector<FrameRun>& runs, size_t rest,
+                                FrameStage stage, int claimed_blocks = -1) {
+  std::vector<std::byte> frame(kCodecHeadBytes + runs.size() * kCodecRunBytes +
+                               rest);
+  uint32_t blocks = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    store_run(runs[i], &frame[kCodecHeadBytes + i * kCodecRunBytes]);
+    blocks += runs[i].blocks;
+  }
+  seal_frame(
+      frame, runs.size(),
+      claimed_blocks < 0 ? blocks : static_cast<uint32_t>(claimed_blocks),
+      stage);
+  return frame;
+}
+
+std::string trouble(const std::vector<std::byte>& frame) {
+  const auto parts = parse_frame(frame);
+  if (parts) return "";
+  EXPECT_EQ(parts.error().code, ErrorCode::kPeerBroken);
+  return parts.error().message;
+}
+
+TEST(CodecFrame, RunsTellTheLengthOfEveryPart) {
+  const std::vector<FrameRun> runs = {{BlockMethod::kZero, 60, 0},
+                                      {BlockMethod::kDelta, 2, kFrameGapMax},
+                                      {BlockMethod::kReference, 1, 1},
+                                      {BlockMethod::kRaw, 1, 0}};
+  constexpr size_t kStream = 77;
+  const auto frame = frame_of(
+      runs, 2 * kDeltaBaseBytes + kContentDigestBytes + kBlockBytes + kStream,
+      FrameStage::kDeflate);
+  const auto parts = parse_frame(frame);
+  ASSERT_TRUE(parts) << parts.error().message;
+  EXPECT_THAT(parts->runs(), testing::ElementsAreArray(runs));
+  EXPECT_EQ(parts->span_blocks, 60 + kFrameGapMax + 2 + 1 + 1 + 1);
+  EXPECT_EQ(parts->references.size(), kContentDigestBytes);
+  EXPECT_EQ(parts->bases.size(), 2 * kDeltaBaseBytes);
+  EXPECT_EQ(parts->raw.size(), kBlockBytes);
+  EXPECT_EQ(parts->stream.size(), kStream);
+  EXPECT_EQ(parts->of(BlockMethod::kZero), 60u);
+}
+
+TEST(CodecFrame, NamesWhatIsWrong) {
+  const FrameRun raw{BlockMethod::kRaw, 1, 0};
+  const FrameRun zero{BlockMethod::kZero, 1, 0};
+  EXPECT_EQ(trouble(frame_of({raw}, kBlockBytes, FrameStage::kNone)), "");
+  EXPECT_THAT(trouble({}), HasSubstr("has 0 bytes"));
+  EXPECT_THAT(trouble(std::vector<std::byte>(kFrameBytesMax + 1)),
+              HasSubstr("has 262145 bytes"));
+  EXPECT_THAT(trouble(frame_of({raw}, kBlockBytes - 1, FrameStage::kNone)),
+              HasSubstr("which need 4096"));
+  EXPECT_THAT(trouble(frame_of({raw}, kBlockBytes + 1, FrameStage::kNone)),
+              HasSubstr("a stream of 1 bytes"));
+  EXPECT_THAT(trouble(frame_of({raw}, kBlockBytes, FrameStage::kDeflate)),
+              HasSubstr("stage 1"));
+  EXPECT_THAT(
+      trouble(frame_of({{BlockMethod::kDeflated, 1, 0}}, 9, FrameStage::kNone)),
+      HasSubstr("stage 0"));
+  EXPECT_THAT(trouble(frame_of({{BlockMethod::kDeflated, 1, 0}}, 0,
+                               FrameStage::kDeflate)),
+              HasSubstr("a stream of 0 bytes"));
+  EXPECT_THAT(
+      trouble(frame_of({{BlockMethod::kZero, 1, 3}}, 0, FrameStage::kNone)),
+      HasSubstr("passes over 3"));
+  EXPECT_THAT(trouble(frame_of({zero, {BlockMethod::kZero, 64, 0}}, 0,
+                               FrameStage::kNone, 64)),
+              HasSubstr("more than 64 blocks"));
+  EXPECT_THAT(trouble(frame_of({zero}, 0, FrameStage::kNone, 2)),
+              HasSubstr("claims 2 blocks"));
+  EXPECT_THAT(trouble(frame_of({{static_cast<BlockMethod>(5), 1, 0}}, 0,
+                               FrameStage::kNone)),
+              HasSubstr("unknown method 5"));
+}
+
+TEST(CodecFrame, EveryByteIsCovered) {
+  const auto good =
+      frame_of({{BlockMethod::kReference, 2, 0}, {BlockMethod::kRaw, 1, 7}},
+               2 * kContentDigestBytes + kBlockBytes, FrameStage::kNone);
+  ASSERT_EQ(trouble(good), "");
+  for (size_t at = 0; at < good.size(); ++at) {
+    auto bad = good;
+    bad[at] ^= std::byte{0x10};
+    ASSERT_NE(trouble(bad), "") << "byte " << at;
+  }
+  for (size_t bytes = 0; bytes < good.size(); ++bytes) {
+    ASSERT_NE(trouble({good.begin(), good.begin() + bytes}), "") << bytes;
+  }
+}
+
+}  // namespace
+}  // namespace causeway

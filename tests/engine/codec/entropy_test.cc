@@ -1,0 +1,50 @@
+#include "engine/codec/entropy.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/codec/deflate.h"
+#include "tests/engine/codec/sample_content.h"
+
+namespace causeway {
+namespace {
+
+TEST(Entropy, KnowsRandomBlocksFromText) {
+  Random random(21);
+  for (int i = 0; i < 1000; ++i) {
+    const Block block = random_block(random);
+    ASSERT_TRUE(looks_random(block.data())) << i;
+    ASSERT_FALSE(looks_random(text_block(random).data())) << i;
+  }
+}
+
+TEST(Entropy, HalfOfABlockIsEnoughToDeflateIt) {
+  Random random(22);
+  for (const size_t zero_from : {size_t{0}, kBlockBytes / 2}) {
+    Block block = random_block(random);
+    std::fill_n(block.begin() + zero_from, kBlockBytes / 2, std::byte{0});
+    EXPECT_FALSE(looks_random(block.data()));
+  }
+}
+
+// What is taken for random must not have been worth deflating.
+TEST(Entropy, WhatLooksRandomDoesNotDeflate) {
+  Random random(23);
+  Deflater deflater;
+  Block out(kBlockBytes);
+  for (int letters = 2; letters <= 256; letters += 2) {
+    Block block(kBlockBytes);
+    for (std::byte& byte : block) {
+      byte = static_cast<std::byte>(random() % letters);
+    }
+    if (!looks_random(block.data())) continue;
+    const auto bytes = deflater.deflate(3, block, out);
+    EXPECT_GE(bytes.value_or(kBlockBytes), kBlockBytes * 95 / 100) << letters;
+  }
+}
+
+TEST(Entropy, EveryPairIsCounted) {
+  EXPECT_EQ(sample_pairs(zero_block().data()), kSamplePairsAll);
+}
+
+}  // namespace
+}  // namespace causeway
