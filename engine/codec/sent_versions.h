@@ -29,6 +29,12 @@ class SentVersions {
   bool find(RegionId region, uint64_t block, uint64_t digest,
             std::span<std::byte, kBlockBytes> out);
 
+  // Blocks of that version are sent from where they lie, not from a copy: what
+  // the target gets may be newer than the digest that was taken of it, and then
+  // an entry of an older version may agree with the digest alone. Such entries
+  // are found no more.
+  void sent_in_place(Version version);
+
   // `bytes` stand still.
   void note(RegionId region, uint64_t block, Version version, uint64_t digest,
             const std::byte* bytes);
@@ -60,6 +66,7 @@ class SentVersions {
   struct Free {
     void operator()(void* memory) const;
   };
+  std::atomic<Version> in_place_{0};
   uint64_t sets_;
   std::unique_ptr<Set[], Free> table_;
   std::unique_ptr<std::byte[], Free> contents_;  // way after way of each set

@@ -76,9 +76,19 @@ bool SentVersions::find(RegionId region, uint64_t block, uint64_t digest,
   if (!hold) return false;
   const auto way = way_of(set, key);
   if (!way || set.places[*way].digest != digest) return false;
+  if (set.places[*way].version < in_place_.load(std::memory_order_relaxed)) {
+    return false;
+  }
   set.found = static_cast<uint8_t>(set.found | 1u << *way);
   std::memcpy(out.data(), bytes_of(set, *way), kBlockBytes);
   return true;
+}
+
+void SentVersions::sent_in_place(Version version) {
+  Version before = in_place_.load(std::memory_order_relaxed);
+  while (before < version && !in_place_.compare_exchange_weak(
+                                 before, version, std::memory_order_relaxed)) {
+  }
 }
 
 void SentVersions::note(RegionId region, uint64_t block, Version version,

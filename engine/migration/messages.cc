@@ -16,6 +16,7 @@ void put(ByteWriter& out, const HelloMessage& m) {
   out.put(static_cast<uint8_t>(m.proof));
   out.put(m.digest_key);
   out.put(m.streams);
+  out.put(m.put_kinds);
   out.put(static_cast<uint16_t>(m.regions.size()));
   for (const RegionInfo& region : m.regions) {
     out.put(static_cast<uint8_t>(region.kind));
@@ -24,7 +25,7 @@ void put(ByteWriter& out, const HelloMessage& m) {
     out.put(region.page_bytes);
   }
 }
-void put(ByteWriter&, const ReadyMessage&) {}
+void put(ByteWriter& out, const ReadyMessage& m) { out.put(m.put_kinds); }
 void put(ByteWriter& out, const RoundEndMessage& m) {
   out.put(m.round);
   out.put(m.fence);
@@ -75,6 +76,7 @@ bool get(ByteReader& in, HelloMessage& m) {
   m.proof = static_cast<ProofLevel>(proof);
   m.digest_key = in.get<uint64_t>();
   m.streams = in.get<uint32_t>();
+  m.put_kinds = in.get<uint32_t>();
   const auto regions = in.get<uint16_t>();
   if (regions == 0 || regions > kRegionsMax) return false;
   if (m.streams == 0 || m.streams > kStreamsMax) return false;
@@ -91,7 +93,10 @@ bool get(ByteReader& in, HelloMessage& m) {
   }
   return true;
 }
-bool get(ByteReader&, ReadyMessage&) { return true; }
+bool get(ByteReader& in, ReadyMessage& m) {
+  m.put_kinds = in.get<uint32_t>();
+  return true;
+}
 bool get(ByteReader& in, RoundEndMessage& m) {
   m.round = in.get<uint32_t>();
   m.fence = in.get<uint64_t>();

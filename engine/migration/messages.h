@@ -32,7 +32,16 @@
 
 namespace causeway {
 
-inline constexpr uint32_t kSessionProtocolVersion = 1;
+inline constexpr uint32_t kSessionProtocolVersion = 2;
+
+// Kinds of puts, a bit each, that an end understands. What the target does not
+// name in Ready the source does not send.
+inline constexpr uint32_t put_kind_bit(PutKind kind) {
+  return 1u << static_cast<uint32_t>(kind);
+}
+inline constexpr uint32_t kPutKindsKnown = put_kind_bit(PutKind::kRaw) |
+                                           put_kind_bit(PutKind::kZero) |
+                                           put_kind_bit(PutKind::kEncoded);
 
 // How sure the ends make themselves that the content arrived (design, 6a).
 enum class ProofLevel : uint8_t { kLanded = 1, kFrozen = 2, kStrict = 3 };
@@ -44,9 +53,12 @@ struct HelloMessage {
   ProofLevel proof = ProofLevel::kFrozen;
   uint64_t digest_key = 0;
   uint32_t streams = 1;
+  uint32_t put_kinds = kPutKindsKnown;  // that may come
   std::vector<RegionInfo> regions;
 };
-struct ReadyMessage {};
+struct ReadyMessage {
+  uint32_t put_kinds = kPutKindsKnown;  // that may be sent
+};
 struct RoundEndMessage {
   uint32_t round = 0;
   FenceId fence = 0;

@@ -47,8 +47,11 @@ Status Placement::check(const PutHead& head) const {
                       "a put has version {}, allowed are 1 to {}", head.version,
                       VersionTable::kVersionMax);
   }
-  const uint64_t payload =
-      head.kind == PutKind::kRaw ? head.blocks * kBlockBytes : 0;
+  // The decoder says what it thinks of an encoded payload.
+  const uint64_t payload = head.kind == PutKind::kEncoded ? head.payload_bytes
+                           : head.kind == PutKind::kRaw
+                               ? head.blocks * kBlockBytes
+                               : 0;
   if (head.payload_bytes != payload || payload > kPutBytesMax) {
     return make_error(ErrorCode::kPeerBroken,
                       "a put of {} blocks of {} has {} bytes of payload",

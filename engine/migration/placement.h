@@ -1,6 +1,6 @@
 // Placement: one worker of the target. Takes the puts of one bulk receiver,
-// checks them, stores them, and notes the digest of what it reads back from
-// where they landed.
+// checks them, decodes what is encoded, stores it all, and notes the digest of
+// what it reads back from where it landed.
 //
 // What arrives in an older version than what landed before is dropped: stripes
 // and paths overtake each other. At the start every region of the target is
@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/codec/frame_decoder.h"
 #include "engine/migration/image.h"
 #include "engine/path/put_sink.h"
 
@@ -34,7 +35,7 @@ class VersionTable {
   std::vector<std::unique_ptr<uint16_t[], Free>> tables_;
 };
 
-class Placement final : public PutSink {
+class Placement final : public PutSink, private FrameTarget {
  public:
   static constexpr size_t kScratchBytes = 2 * (256u << 10);
 
@@ -52,11 +53,22 @@ class Placement final : public PutSink {
   bool any_newer(const PutHead& head);
   Status end_zero(const PutHead& head);
   Status end_raw(const PutHead& head);
-  Status store_newer(const PutHead& head);
+  Status end_encoded(const PutHead& head);
+  Status store_newer(const PutHead& head, std::span<const std::byte> bytes);
   Status note(const PutHead& head);
+
+  // Of the frame in a put's payload.
+  const std::byte* base(uint64_t block, uint64_t digest) override;
+  const std::byte* content(uint64_t block,
+                           const ContentDigest& digest) override;
+  Status zero(uint64_t first, uint32_t blocks) override;
+  Status place(uint64_t first, std::span<const std::byte> bytes) override;
+  Status missing(uint64_t block, BlockMethod method) override;
 
   GuestImage& image_;
   VersionTable& versions_;
+  FrameDecoder decoder_;
+  PutHead encoded_;                 // whose frame is being decoded
   std::span<std::byte> arriving_;   // half of scratch: a put on its way in
   std::span<std::byte> read_back_;  // the other half
   std::span<std::byte> place_;      // of the put between begin() and end()

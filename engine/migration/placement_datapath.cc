@@ -16,6 +16,9 @@ constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
 Result<std::span<std::byte>> Placement::begin(const PutHead& head) {
   CAUSEWAY_TRY(check(head));
   if (head.kind == PutKind::kZero) return std::span<std::byte>();
+  if (head.kind == PutKind::kEncoded) {
+    return arriving_.first(head.payload_bytes);
+  }
   place_ =
       any_newer(head)
           ? std::span<std::byte>()
@@ -25,6 +28,7 @@ Result<std::span<std::byte>> Placement::begin(const PutHead& head) {
 }
 
 Status Placement::end(const PutHead& head) {
+  if (head.kind == PutKind::kEncoded) return end_encoded(head);
   landed_blocks_ += head.blocks;
   return head.kind == PutKind::kZero ? end_zero(head) : end_raw(head);
 }
@@ -38,11 +42,61 @@ bool Placement::any_newer(const PutHead& head) {
 
 Status Placement::end_raw(const PutHead& head) {
   if (!place_.empty()) return note(head);
-  return store_newer(head);
+  return store_newer(head, arriving_);
 }
 
-// From `arriving_` to where it belongs, without the blocks that are stale.
-Status Placement::store_newer(const PutHead& head) {
+Status Placement::end_encoded(const PutHead& head) {
+  encoded_ = head;
+  CAUSEWAY_ASSIGN(const auto blocks,
+                  decoder_.decode({head.first_block, head.blocks},
+                                  arriving_.first(head.payload_bytes), *this));
+  for (const uint32_t of_method : blocks) landed_blocks_ += of_method;
+  return {};
+}
+
+// The table has the digest of what was read back from there; no one else is
+// writing to the block.
+const std::byte* Placement::base(uint64_t block, uint64_t digest) {
+  if (digest == kZeroDigest ||
+      image_.digests(encoded_.region).at(block) != digest) {
+    return nullptr;
+  }
+  const auto bytes = image_.store(encoded_.region).read(block, 1, read_back_);
+  return bytes ? bytes->data() : nullptr;
+}
+
+// No index is at this end: nothing is known here by its content.
+const std::byte* Placement::content(uint64_t, const ContentDigest&) {
+  return nullptr;
+}
+
+Status Placement::zero(uint64_t first, uint32_t blocks) {
+  return end_zero(
+      {PutKind::kZero, encoded_.region, encoded_.version, first, blocks, 0});
+}
+
+Status Placement::place(uint64_t first, std::span<const std::byte> bytes) {
+  const auto blocks = static_cast<uint32_t>(bytes.size() / kBlockBytes);
+  return store_newer({PutKind::kRaw, encoded_.region, encoded_.version, first,
+                      blocks, static_cast<uint32_t>(bytes.size())},
+                     bytes);
+}
+
+// The source makes deltas only of what has landed (SentVersions), so that one
+// whose base is not here is a fault: the migration ends, the guest stays there.
+// What landed newer meanwhile is no fault: the delta is stale.
+Status Placement::missing(uint64_t block, BlockMethod method) {
+  if (versions_.of(encoded_.region)[block] > encoded_.version) return {};
+  return make_error(ErrorCode::kContentMismatch,
+                    "block {} of {} came as a {}, and what that needs is not "
+                    "here",
+                    block, image_.info(encoded_.region).name,
+                    block_method_name(method));
+}
+
+// To where it belongs, without the blocks that are stale.
+Status Placement::store_newer(const PutHead& head,
+                              std::span<const std::byte> bytes) {
   const uint16_t* versions = versions_.of(head.region) + head.first_block;
   for (uint32_t at = 0; at < head.blocks;) {
     const bool fresh = versions[at] <= head.version;
@@ -53,8 +107,8 @@ Status Placement::store_newer(const PutHead& head) {
     if (fresh) {
       CAUSEWAY_TRY(image_.store(head.region)
                        .write(head.first_block + at,
-                              arriving_.subspan(at * kBlockBytes,
-                                                (stop - at) * kBlockBytes)));
+                              bytes.subspan(at * kBlockBytes,
+                                            (stop - at) * kBlockBytes)));
       PutHead part = head;
       part.first_block += at;
       part.blocks = stop - at;

@@ -2,12 +2,14 @@
 // source's session; written as JSON by tools/.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/base/time.h"
+#include "engine/codec/codec_frame.h"
 #include "engine/migration/messages.h"
 
 namespace causeway {
@@ -50,7 +52,8 @@ struct MigrationReport {
   std::vector<RoundReport> rounds;
   uint64_t state_bytes = 0;
   uint64_t wire_bytes = 0;
-  uint64_t zero_blocks = 0;
+  std::array<uint64_t, kBlockMethods> blocks{};  // sent, by method
+  std::string codec;                             // the last level, and why
   Duration first_block{0};  // from the command to the first put
   std::string proof;        // the level asked for
   bool verified = false;    // and it held

@@ -3,13 +3,16 @@
 namespace causeway {
 
 Sender::Sender(BulkChannel& channel, GuestImage& image, Pacer& pacer,
-               std::span<std::byte> scratch, const Notifier& session_wake)
+               std::span<std::byte> scratch, const Notifier& session_wake,
+               CodecGovernor* codec)
     : channel_(channel),
       image_(image),
       pacer_(pacer),
       scratch_(scratch),
-      session_wake_(session_wake) {
+      session_wake_(session_wake),
+      codec_(codec != nullptr && codec->may_encode() ? codec : nullptr) {
   CAUSEWAY_ASSERT(scratch.size() >= kScratchBytes);
+  if (codec_ != nullptr) frames_.emplace(image, *codec_);
 }
 
 bool Sender::submit(const SendWork& work) {

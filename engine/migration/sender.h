@@ -1,6 +1,7 @@
 // Sender: one worker of the source. Takes ranges from the session, reads the
 // owed blocks in them, finds zero runs, notes the digests and posts puts on
-// its bulk channel.
+// its bulk channel: raw from where the blocks lie, or in frames if the codec
+// governor says a level.
 //
 // Two threads: the session submits and looks at the counters; everything else
 // belongs to the worker that drives step().
@@ -16,6 +17,8 @@
 #include "engine/base/notifier.h"
 #include "engine/base/spsc_ring.h"
 #include "engine/base/stepper.h"
+#include "engine/migration/codec_governor.h"
+#include "engine/migration/frame_builder.h"
 #include "engine/migration/image.h"
 #include "engine/migration/pacer.h"
 #include "engine/path/bulk_channel.h"
@@ -32,9 +35,18 @@ struct SendWork {
 
 // Totals, written by the worker; any thread may read.
 struct SenderCounters {
-  std::atomic<uint64_t> raw_blocks{0};
-  std::atomic<uint64_t> zero_blocks{0};
+  std::array<std::atomic<uint64_t>, kBlockMethods> blocks{};  // by method
   std::atomic<uint64_t> wire_bytes{0};
+  // For the codec governor; blocks that are not zero.
+  std::atomic<uint64_t> out_bytes{0};  // payloads that were made of them
+  std::atomic<uint64_t> sampled_blocks{0};
+  std::atomic<uint64_t> sampled_random{0};
+  std::atomic<int64_t> busy_ns{0};
+  std::atomic<int64_t> blocked_ns{0};  // had puts and could not post them
+
+  uint64_t of(BlockMethod method) const {
+    return blocks[static_cast<size_t>(method)].load(std::memory_order_relaxed);
+  }
 };
 
 class Sender final : public Stepper {
@@ -44,9 +56,11 @@ class Sender final : public Stepper {
   static constexpr size_t kScratchBytes = kScratchSlots * kPutBytesMax;
 
   // All references outlive the sender. `scratch`: kScratchBytes on the
-  // worker's NUMA node.
+  // worker's NUMA node. `codec`: nullptr or one that may not encode costs
+  // nothing.
   Sender(BulkChannel& channel, GuestImage& image, Pacer& pacer,
-         std::span<std::byte> scratch, const Notifier& session_wake);
+         std::span<std::byte> scratch, const Notifier& session_wake,
+         CodecGovernor* codec = nullptr);
 
   // Session. False: the ring is full; session_wake comes when it is not.
   bool submit(const SendWork& work);
@@ -70,12 +84,23 @@ class Sender final : public Stepper {
   static constexpr size_t kRingWork = 8;
 
   enum class Outcome { kMoved, kFull, kIdle };
+  static_assert(kBatchPuts > 2 * kFrameBlocksMax);
 
   Result<Outcome> advance(Instant now);
   Status poll_channel(Instant now);
   Result<bool> post_batch(Instant now);
   Result<bool> post_fence();
+  void count_time(Instant now);
   Result<bool> build_batch();
+  Result<bool> build_frames();
+  Status gather_frame();
+  void take_run(const BitRun& run, std::span<const std::byte> bytes);
+  void flush_frame();
+  void sample(std::span<const std::byte> bytes);
+  bool encoding() const {
+    return frames_ && (frames_->open() || codec_->level() != kNoDeflate);
+  }
+  void count(BlockMethod method, uint64_t blocks);
   void build_puts(const BitRun& run, std::span<const std::byte> bytes);
   void add_zero_run(uint64_t first, uint64_t count);
   void add_raw_run(uint64_t first, std::span<const std::byte> bytes);
@@ -103,6 +128,12 @@ class Sender final : public Stepper {
   uint64_t posted_bytes_ = 0;  // payloads
   uint64_t puts_released_ = 0;
   std::array<uint64_t, kScratchSlots> slot_busy_until_{};  // put sequence
+
+  CodecGovernor* codec_;                // nullptr: raw and zero puts alone
+  std::optional<FrameBuilder> frames_;  // if it may encode
+  uint32_t sample_turn_ = 0;
+  Instant last_step_ = kNever;
+  Outcome last_outcome_ = Outcome::kIdle;
 
   SenderCounters counters_;
   std::atomic<FenceId> fence_landed_{0};

@@ -2,6 +2,7 @@
 // the store's, no allocation, no log, no clock.
 #include <algorithm>
 
+#include "engine/codec/entropy.h"
 #include "engine/codec/zero.h"
 #include "engine/content/digest.h"
 #include "engine/migration/sender.h"
@@ -19,17 +20,29 @@ constexpr uint64_t kAheadBytesMax = 2 * kPutBytesMax;
 // then even on a path that is never full.
 constexpr int kBatchesAStep = 4;
 
+// A zero run of fewer blocks joins the frame that is open, at 4 bytes; a put of
+// its own has a head of 32 and more.
+constexpr uint64_t kZeroRunOwnPut = 8;
+
+// Of so many blocks one is sampled for its entropy.
+constexpr uint32_t kSampleStep = 16;
+
 }  // namespace
 
 Instant Sender::step(Instant now) {
   wake_.drain();
+  count_time(now);
   for (int i = 0; i < kBatchesAStep; ++i) {
     auto outcome = advance(now);
     if (!outcome) {
       fail(std::move(outcome).error());
       return kNever;
     }
+    const bool moved_before = i > 0;
+    last_outcome_ = moved_before ? Outcome::kMoved : *outcome;
     if (*outcome == Outcome::kMoved) continue;
+    // What was done until here is not waiting: a fresh `now` tells them apart.
+    if (moved_before && codec_ != nullptr) return now;
     WaitSet unused;
     const Instant channel_wake = channel_.wait_on(unused);
     // Asked after the fact: another sender may have spent meanwhile.
@@ -38,6 +51,16 @@ Instant Sender::step(Instant now) {
     return paced ? std::min(ready, channel_wake) : channel_wake;
   }
   return now;
+}
+
+// The time since the last step was that step's, or the wait after it.
+void Sender::count_time(Instant now) {
+  if (last_step_ != kNever && last_outcome_ != Outcome::kIdle) {
+    auto& spent = last_outcome_ == Outcome::kFull ? counters_.blocked_ns
+                                                  : counters_.busy_ns;
+    spent.fetch_add((now - last_step_).count(), std::memory_order_relaxed);
+  }
+  last_step_ = now;
 }
 
 Result<Sender::Outcome> Sender::advance(Instant now) {
@@ -57,14 +80,16 @@ Result<Sender::Outcome> Sender::advance(Instant now) {
     next_block_ = work_->range.first;
   }
   if (work_->fence != 0) {
-    if (zero_run_.head.blocks > 0) {
+    if (zero_run_.head.blocks > 0 || (frames_ && frames_->open())) {
       flush_zero_run();
+      if (frames_ && frames_->open()) flush_frame();
       return Outcome::kMoved;
     }
     CAUSEWAY_ASSIGN(const bool posted, post_fence());
     return posted ? Outcome::kMoved : Outcome::kFull;
   }
-  CAUSEWAY_ASSIGN(const bool built, build_batch());
+  CAUSEWAY_ASSIGN(const bool built,
+                  encoding() ? build_frames() : build_batch());
   return built ? Outcome::kMoved : Outcome::kFull;
 }
 
@@ -138,6 +163,94 @@ Result<bool> Sender::build_batch() {
   return true;
 }
 
+// Gathers the blocks of work_ into a frame, and ends the frame when it is full
+// or work_ is of another kind. A frame that is not full waits for more: the
+// round's fence ends it at the latest. False: all frames are in flight.
+Result<bool> Sender::build_frames() {
+  if (!frames_->find_slot(puts_released_)) return false;
+  const bool joins = frames_->takes(work_->range.region, work_->version) &&
+                     codec_->level() != kNoDeflate;
+  if (joins) CAUSEWAY_TRY(gather_frame());
+  const bool full = frames_->room() == 0 || work_;
+  if (frames_->open() && (full || !joins)) flush_frame();
+  return true;
+}
+
+// work_ is done on return, or the frame takes no more.
+Status Sender::gather_frame() {
+  BlockStore& store = image_.store(work_->range.region);
+  while (frames_->room() > 0) {
+    // Zero runs between take a put each, a frame that stays raw one a block.
+    if (batch_count_ + 2 * kFrameBlocksMax > kBatchPuts) return {};
+    const auto run =
+        work_->owed.next_run(next_block_, work_->range.end(), frames_->room());
+    if (!run) {
+      work_.reset();
+      session_wake_.notify();
+      return {};
+    }
+    CAUSEWAY_ASSIGN(const auto bytes,
+                    store.read(run->first, run->count, frames_->scratch()));
+    const uint64_t before = next_block_;
+    take_run(*run, bytes);
+    if (next_block_ == before) return {};  // too far for this frame
+  }
+  return {};
+}
+
+// Advances next_block_ over what was taken.
+void Sender::take_run(const BitRun& run, std::span<const std::byte> bytes) {
+  for (uint64_t done = 0; done < run.count;) {
+    const auto rest = bytes.subspan(done * kBlockBytes);
+    const ZeroRun piece = leading_run(rest);
+    const uint64_t first = run.first + done;
+    if (piece.zero && piece.blocks >= kZeroRunOwnPut) {
+      add_zero_run(first, piece.blocks);
+    } else {
+      const auto live = rest.first(piece.blocks * kBlockBytes);
+      if (!piece.zero) sample(live);
+      if (frames_->take(work_->range.region, work_->version, first, live) <
+          piece.blocks) {
+        return;
+      }
+    }
+    done += piece.blocks;
+    next_block_ = run.first + done;
+  }
+}
+
+void Sender::flush_frame() {
+  const auto puts = frames_->finish(puts_posted_ + batch_count_);
+  CAUSEWAY_ASSERT(batch_count_ + puts.size() <= kBatchPuts);
+  uint64_t bytes = 0;
+  for (const Put& put : puts) {
+    batch_[batch_count_++] = put;
+    bytes += put.payload.size();
+  }
+  const FrameTally& tally = frames_->tally();
+  for (size_t i = 0; i < kBlockMethods; ++i) {
+    count(static_cast<BlockMethod>(i), tally.blocks[i]);
+  }
+  counters_.out_bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void Sender::sample(std::span<const std::byte> bytes) {
+  const auto blocks = static_cast<uint32_t>(bytes.size() / kBlockBytes);
+  uint32_t at = sample_turn_;
+  for (; at < blocks; at += kSampleStep) {
+    const bool random = looks_random(bytes.data() + at * kBlockBytes);
+    counters_.sampled_blocks.fetch_add(1, std::memory_order_relaxed);
+    counters_.sampled_random.fetch_add(random ? 1 : 0,
+                                       std::memory_order_relaxed);
+  }
+  sample_turn_ = at - blocks;
+}
+
+void Sender::count(BlockMethod method, uint64_t blocks) {
+  counters_.blocks[static_cast<size_t>(method)].fetch_add(
+      blocks, std::memory_order_relaxed);
+}
+
 void Sender::build_puts(const BitRun& run, std::span<const std::byte> bytes) {
   for (uint64_t done = 0; done < run.count;) {
     const auto rest = bytes.subspan(done * kBlockBytes);
@@ -156,7 +269,7 @@ void Sender::build_puts(const BitRun& run, std::span<const std::byte> bytes) {
 void Sender::add_zero_run(uint64_t first, uint64_t count) {
   const RegionId region = work_->range.region;
   image_.digests(region).set_zero(first, count);
-  counters_.zero_blocks.fetch_add(count, std::memory_order_relaxed);
+  this->count(BlockMethod::kZero, count);
   PutHead& head = zero_run_.head;
   const bool extends = head.blocks > 0 && head.region == region &&
                        head.version == work_->version &&
@@ -185,7 +298,12 @@ void Sender::add_raw_run(uint64_t first, std::span<const std::byte> bytes) {
         digest_block(bytes.data() + i * kBlockBytes, image_.digest_key());
   }
   image_.digests(region).set(first, std::span(digests).first(blocks));
-  counters_.raw_blocks.fetch_add(blocks, std::memory_order_relaxed);
+  count(BlockMethod::kRaw, blocks);
+  if (codec_ != nullptr) {
+    sample(bytes);
+    codec_->sent().sent_in_place(work_->version);
+    counters_.out_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
+  }
   batch_[batch_count_++] = {
       {PutKind::kRaw, region, work_->version, first,
        static_cast<uint32_t>(blocks), static_cast<uint32_t>(bytes.size())},

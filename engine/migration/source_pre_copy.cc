@@ -37,6 +37,7 @@ void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
   plan.skip_holes = skip_holes;
   plan.owed = owed_;
   round_.emplace(std::move(plan), image_, senders_);
+  codec_.begin(now, codec_totals());
 }
 
 Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
@@ -48,6 +49,7 @@ Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
                       message->index());
   }
   if (held(now)) return Outcome::kWait;
+  codec_.look(now, codec_totals());
   if (!round_->fed()) CAUSEWAY_TRY(round_->step());
   const bool landed = round_->landed();
   if (options_.dry_run && (landed || now >= round_began_ + kDryRunTime))

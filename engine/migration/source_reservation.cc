@@ -14,6 +14,9 @@ Result<SourceSession::Outcome> SourceSession::step_hello() {
   hello.proof = options_.proof;
   hello.digest_key = image_.digest_key();
   hello.streams = static_cast<uint32_t>(senders_.size());
+  if (!codec_.may_encode()) {
+    hello.put_kinds &= ~put_kind_bit(PutKind::kEncoded);
+  }
   hello.regions = guest_.spec().regions;
   CAUSEWAY_TRY(control_.send(encode_message(std::move(hello))));
   state_ = State::kAwaitReady;
@@ -24,6 +27,8 @@ Result<SourceSession::Outcome> SourceSession::step_await_ready(Instant now) {
   if (deadline_ == kNever) await_from(now);
   CAUSEWAY_ASSIGN(const auto ready, expect<ReadyMessage>(now));
   if (!ready) return Outcome::kWait;
+  codec_.peer_understands(
+      (ready->put_kinds & put_kind_bit(PutKind::kEncoded)) != 0);
   deadline_ = kNever;
   const bool runs_on =
       options_.mode == MigrationMode::kPreCopy || options_.dry_run;

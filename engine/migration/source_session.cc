@@ -25,7 +25,7 @@ SourceSession::SourceSession(SourceOptions options, Guest& guest,
                              ControlChannel& control,
                              CommitmentJournal& journal,
                              std::span<const std::unique_ptr<Sender>> senders,
-                             const Notifier& wake)
+                             const Notifier& wake, CodecGovernor& codec)
     : options_(std::move(options)),
       guest_(guest),
       image_(image),
@@ -34,6 +34,7 @@ SourceSession::SourceSession(SourceOptions options, Guest& guest,
       journal_(journal),
       senders_(senders),
       wake_(wake),
+      codec_(codec),
       progress_at_(options_.began) {
   report_.guest = guest.spec().name;
   report_.mode = options_.mode;
@@ -222,17 +223,39 @@ void SourceSession::leave_before_commit(const Error& why) {
 void SourceSession::finish() {
   report_.wire_bytes = wire_bytes();
   report_.blackout = report_.ledger.total();
-  report_.zero_blocks = 0;
-  for (const auto& sender : senders_) {
-    report_.zero_blocks += sender->counters().zero_blocks;
+  for (size_t i = 0; i < kBlockMethods; ++i) {
+    report_.blocks[i] = sent_blocks(static_cast<BlockMethod>(i));
   }
+  report_.codec = codec_.chosen();
+}
+
+CodecTotals SourceSession::codec_totals() const {
+  CodecTotals totals;
+  totals.workers = static_cast<uint32_t>(senders_.size());
+  for (const auto& sender : senders_) {
+    const SenderCounters& counted = sender->counters();
+    totals.busy += Duration(counted.busy_ns.load());
+    totals.blocked += Duration(counted.blocked_ns.load());
+    totals.out_bytes += counted.out_bytes;
+    totals.sampled_blocks += counted.sampled_blocks;
+    totals.sampled_random += counted.sampled_random;
+  }
+  totals.in_bytes =
+      (sent_blocks() - sent_blocks(BlockMethod::kZero)) * kBlockBytes;
+  return totals;
 }
 
 uint64_t SourceSession::sent_blocks() const {
   uint64_t blocks = 0;
-  for (const auto& sender : senders_) {
-    blocks += sender->counters().raw_blocks + sender->counters().zero_blocks;
+  for (size_t i = 0; i < kBlockMethods; ++i) {
+    blocks += sent_blocks(static_cast<BlockMethod>(i));
   }
+  return blocks;
+}
+
+uint64_t SourceSession::sent_blocks(BlockMethod method) const {
+  uint64_t blocks = 0;
+  for (const auto& sender : senders_) blocks += sender->counters().of(method);
   return blocks;
 }
 

@@ -28,6 +28,7 @@
 
 #include "engine/base/stepper.h"
 #include "engine/guest/guest.h"
+#include "engine/migration/codec_governor.h"
 #include "engine/migration/commitment_journal.h"
 #include "engine/migration/image.h"
 #include "engine/migration/image_proof.h"
@@ -75,12 +76,12 @@ struct MigrationProgress {
 class SourceSession final : public Stepper {
  public:
   // All outlive the session; one thread drives it and calls everything here.
-  // `wake` is what the senders were given.
+  // `wake` and `codec` are what the senders were given.
   SourceSession(SourceOptions options, Guest& guest, GuestImage& image,
                 OutboundPath& path, ControlChannel& control,
                 CommitmentJournal& journal,
                 std::span<const std::unique_ptr<Sender>> senders,
-                const Notifier& wake);
+                const Notifier& wake, CodecGovernor& codec);
 
   Instant step(Instant now) override;
   void wait_on(WaitSet& set) const override;
@@ -176,7 +177,9 @@ class SourceSession final : public Stepper {
   void leave_before_commit(const Error& why);
   void finish();
   bool committed() const { return state_ >= State::kSendCommit; }
+  CodecTotals codec_totals() const;
   uint64_t sent_blocks() const;
+  uint64_t sent_blocks(BlockMethod method) const;
   uint64_t wire_bytes() const;
   uint64_t owed_blocks() const;
 
@@ -199,6 +202,7 @@ class SourceSession final : public Stepper {
   CommitmentJournal& journal_;
   std::span<const std::unique_ptr<Sender>> senders_;
   const Notifier& wake_;
+  CodecGovernor& codec_;
 
   State state_ = State::kHello;
   bool cancelled_ = false;

@@ -13,7 +13,8 @@ Result<TargetSession::Outcome> TargetSession::step_await_hello(Instant now) {
   CAUSEWAY_TRY(check_hello(*hello));
   image_.set_digest_key(hello->digest_key);
   proof_level_ = hello->proof;
-  CAUSEWAY_TRY(control_.send(encode_message(ReadyMessage{})));
+  CAUSEWAY_TRY(control_.send(
+      encode_message(ReadyMessage{hello->put_kinds & kPutKindsKnown})));
   state_ = State::kReceiving;
   return Outcome::kAgain;
 }

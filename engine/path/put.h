@@ -15,6 +15,8 @@ namespace causeway {
 enum class PutKind : uint8_t {
   kRaw = 1,   // payload = the blocks as they are
   kZero = 2,  // no payload: every block of the run is zero
+  // 3 is the stream path's fence (engine/path/stream/frame.h).
+  kEncoded = 4,  // payload = an encoded frame (engine/codec/codec_frame.h)
 };
 
 struct PutHead {
@@ -22,8 +24,11 @@ struct PutHead {
   RegionId region = 0;
   Version version = 0;
   uint64_t first_block = 0;
-  uint32_t blocks = 0;         // > 0
-  uint32_t payload_bytes = 0;  // kRaw: blocks * kBlockBytes; kZero: 0
+  // > 0. kEncoded: from the frame's first block to its last; some in between
+  // may not be in it.
+  uint32_t blocks = 0;
+  // kRaw: blocks * kBlockBytes; kZero: 0; kEncoded: 1 to kPutBytesMax.
+  uint32_t payload_bytes = 0;
 
   BlockRange range() const { return {region, first_block, blocks}; }
   bool operator==(const PutHead&) const = default;

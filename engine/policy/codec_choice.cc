@@ -80,7 +80,7 @@ CodecChooser::CodecChooser() : send_s_byte_(kSendSByte) {}
 CodecDecision CodecChooser::decide(const CodecInterval& seen) {
   CAUSEWAY_ASSERT(seen.workers > 0);
   CodecDecision decision;
-  if (seen.in_bytes == 0 || seen.time.count() <= 0 || seen.busy.count() <= 0) {
+  if (seen.in_bytes == 0 || seen.time.count() <= 0) {
     decision.level = kCodecLevels[current_];
     decision.deltas = current_ != 0;
     decision.why = "nothing was sent";

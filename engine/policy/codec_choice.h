@@ -22,6 +22,7 @@ namespace causeway {
 // As engine/codec/deflate.h has them.
 inline constexpr std::array<int, 4> kCodecLevels = {-1, 0, 1, 3};
 inline constexpr int kCodecLevelNone = -1;
+inline constexpr int kCodecLevelMax = 3;
 
 // What the workers of one migration did since the last decision, zero blocks
 // left out. Long enough that it is more than noise (kCodecIntervalMin).

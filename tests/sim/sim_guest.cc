@@ -15,6 +15,8 @@ namespace causeway::sim {
 SimGuest::SimGuest(const SimGuestOptions& options)
     : random_(options.seed),
       write_bytes_s_(options.write_bytes_s),
+      text_share_(options.text_share),
+      changed_share_(options.changed_share),
       act_time_(options.act_time),
       answer_time_(options.answer_time),
       running_(!options.shell) {
@@ -55,10 +57,37 @@ void SimGuest::fill(const SimGuestOptions& options) {
 void SimGuest::write_block(RegionId id, uint64_t block, bool zero) {
   std::array<uint64_t, kBlockBytes / 8> words{};
   if (!zero) {
-    for (uint64_t& word : words) word = random_();
+    for (uint64_t& word : words) word = word_of(block);
     words[0] = block;
     words[1] = ++steps_;
   }
+  store_block(id, block, words);
+}
+
+void SimGuest::change_block(RegionId id, uint64_t block) {
+  std::array<uint64_t, kBlockBytes / 8> words{};
+  CAUSEWAY_ASSERT(::pread(regions_[id].file.get(), words.data(), kBlockBytes,
+                          static_cast<off_t>(block * kBlockBytes)) ==
+                  static_cast<ssize_t>(kBlockBytes));
+  const auto changed =
+      static_cast<size_t>(changed_share_ * static_cast<double>(words.size()));
+  for (size_t i = 0; i < changed; ++i) {
+    const uint64_t at = random_() % words.size();
+    words[at] = word_of(block);
+  }
+  words[0] = block;
+  words[1] = ++steps_;
+  store_block(id, block, words);
+}
+
+uint64_t SimGuest::word_of(uint64_t block) {
+  const uint64_t random = random_();
+  const bool text = static_cast<double>(block % 100) < 100 * text_share_;
+  return text ? 0x20656d6f73206120 + random % 64 : random;
+}
+
+void SimGuest::store_block(RegionId id, uint64_t block,
+                           std::span<const uint64_t> words) {
   Region& region = regions_[id];
   CAUSEWAY_ASSERT(::pwrite(region.file.get(), words.data(), kBlockBytes,
                            static_cast<off_t>(block * kBlockBytes)) ==
@@ -81,7 +110,11 @@ Instant SimGuest::step(Instant now) {
     // One draw a statement: compilers differ in the order of arguments.
     const uint64_t block = random_() % spec_.regions[region].blocks();
     const bool zero = random_() % 16 == 0;
-    write_block(region, block, zero);
+    if (changed_share_ < 1) {
+      change_block(region, block);
+    } else {
+      write_block(region, block, zero);
+    }
   }
   return wrote_until_ + one;
 }

@@ -20,6 +20,9 @@ struct SimGuestOptions {
   double write_bytes_s = 0;
   double used_share = 1.0;  // of each region, written at the start
   double zero_share = 0.0;  // of what is used: blocks written as zeros
+  double text_share = 0.0;  // of the blocks, by number: words of a few kinds
+  // Of the words of a block that one write changes; 1: the whole block is new.
+  double changed_share = 1.0;
   uint64_t seed = 1;
   bool shell = false;  // an empty one, that waits for a guest
   // Of pause() and resume(): from the call until the vCPUs stop or go on, and
@@ -95,11 +98,17 @@ class SimGuest final : public Guest, public DirtyLog, public Stepper {
 
   void fill(const SimGuestOptions& options);
   void write_block(RegionId region, uint64_t block, bool zero);
+  void change_block(RegionId region, uint64_t block);
+  void store_block(RegionId region, uint64_t block,
+                   std::span<const uint64_t> words);
+  uint64_t word_of(uint64_t block);
 
   GuestSpec spec_;
   std::vector<Region> regions_;
   std::mt19937_64 random_;
   double write_bytes_s_;
+  double text_share_;
+  double changed_share_;
   Duration act_time_;
   Duration answer_time_;
   bool running_;

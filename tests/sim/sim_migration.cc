@@ -17,6 +17,7 @@ SimMigration::SimMigration(const SimMigrationOptions& options)
       shell(shell_of(options.guest)),
       link(options.link),
       pacer_(options.bandwidth_bytes_s),
+      codec_(options.codec),
       outbound_(link.outbound()),
       inbound_(link.inbound()) {
   open_source(options);
@@ -44,13 +45,13 @@ void SimMigration::open_source(const SimMigrationOptions& options) {
   for (uint32_t i = 0; i < options.streams; ++i) {
     channels_.push_back(outbound_->open_bulk(i).value());
     scratch_.emplace_back(Sender::kScratchBytes);
-    senders_.push_back(std::make_unique<Sender>(*channels_.back(),
-                                                *source_image_, pacer_,
-                                                scratch_.back(), source_wake_));
+    senders_.push_back(
+        std::make_unique<Sender>(*channels_.back(), *source_image_, pacer_,
+                                 scratch_.back(), source_wake_, &codec_));
   }
   source_ = std::make_unique<SourceSession>(
       options.source, guest, *source_image_, *outbound_, *source_control_,
-      source_journal, senders_, source_wake_);
+      source_journal, senders_, source_wake_, codec_);
 }
 
 void SimMigration::open_target(uint32_t streams) {

@@ -22,6 +22,7 @@ struct SimMigrationOptions {
   SourceOptions source;
   uint32_t streams = 2;
   uint64_t bandwidth_bytes_s = 0;
+  CodecOptions codec{CodecOptions::Mode::kNone, kCodecLevelNone};
 };
 
 class SimMigration {
@@ -52,6 +53,7 @@ class SimMigration {
   Notifier source_wake_;
   Notifier target_wake_;
   Pacer pacer_;
+  CodecGovernor codec_;
   std::unique_ptr<OutboundPath> outbound_;
   std::unique_ptr<InboundPath> inbound_;
   std::unique_ptr<GuestImage> source_image_;

@@ -10,6 +10,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/stop_point.h"
 #include "engine/control/agent_address.h"
+#include "engine/policy/codec_options.h"
 #include "engine/policy/path_choice.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
@@ -35,6 +36,11 @@ Result<std::string> random_hex(size_t bytes) {
   return hex;
 }
 
+// A client that does not know of codecs says nothing.
+std::string codec_of(const control::MigrateRequest& request) {
+  return request.codec().empty() ? "auto" : request.codec();
+}
+
 Status check_request(const control::MigrateRequest& request) {
   const auto invalid = [](std::string message) {
     return Error{ErrorCode::kInvalidArgument, std::move(message)};
@@ -57,6 +63,7 @@ Status check_request(const control::MigrateRequest& request) {
   if (request.max_blackout_us() == 0) {
     return invalid("a blackout of at most 0 is not possible");
   }
+  CAUSEWAY_TRY(parse_codec(codec_of(request)));
   return {};
 }
 
@@ -269,6 +276,7 @@ Status Departure::give_spec() {
                          {"token", token_},
                          {"streams", request_.streams()},
                          {"bandwidth_bytes_s", request_.bandwidth_bytes_s()},
+                         {"codec", codec_of(request_)},
                          {"mode", request_.mode()},
                          {"max_blackout_us", request_.max_blackout_us()},
                          {"proof", request_.proof()},

@@ -1,5 +1,6 @@
 #include "tools/causeway/migration_run.h"
 
+#include "engine/policy/codec_options.h"
 #include "tools/agent/guest_json.h"
 #include "tools/causeway/option_values.h"
 
@@ -32,6 +33,14 @@ void MigrateArguments::add_options(CLI::App* app) {
       ->capture_default_str();
   add_rate_option(app, "--bandwidth", &bandwidth_bytes_s_,
                   "Use at most this (default: all there is)");
+  app->add_option("--codec", codec_,
+                  "auto: as link and processors have it; none; deflate:LEVEL, "
+                  "0 to 3")
+      ->check([](const std::string& text) {
+        const auto codec = parse_codec(text);
+        return codec ? std::string() : codec.error().message;
+      })
+      ->capture_default_str();
   app->add_option("--proof", proof_,
                   "landed: every block's digest before the guest runs there; "
                   "frozen: and afterwards all of the frozen source; strict: "
@@ -63,6 +72,7 @@ control::MigrateRequest MigrateArguments::request(const std::string& guest,
   request.mutable_path()->set_congestion(congestion_);
   request.mutable_path()->set_datagram_bytes(datagram_bytes_);
   request.set_bandwidth_bytes_s(bandwidth_bytes_s_);
+  request.set_codec(codec_);
   request.set_proof(proof_);
   request.set_time_limit_us(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(time_limit_)

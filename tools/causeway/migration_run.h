@@ -15,7 +15,7 @@
 namespace causeway {
 
 // --mode --max-blackout --path --congestion --datagram-bytes --streams
-// --bandwidth --proof
+// --bandwidth --codec --proof
 class MigrateArguments {
  public:
   void add_options(CLI::App* app);
@@ -34,6 +34,7 @@ class MigrateArguments {
   std::string path_ = "auto";
   std::string congestion_ = "bbr2";
   uint32_t datagram_bytes_ = 0;
+  std::string codec_ = "auto";
   std::string proof_ = "frozen";
   Duration time_limit_{0};
   bool dry_run_ = false;

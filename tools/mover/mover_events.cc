@@ -63,6 +63,11 @@ json failed_event(const Error& error, GuestPlace guest_at) {
           {"guest_at", guest_place_name(guest_at)}};
 }
 
+// Of the guest, as it was before a codec took it.
+uint64_t sent_bytes(const MigrationReport& report, BlockMethod method) {
+  return report.blocks[static_cast<size_t>(method)] * kBlockBytes;
+}
+
 json report_json(const MigrationReport& report, const ProcessUse& use) {
   json ledger = json::object();
   for (const auto& [line, spent] : report.ledger.lines()) {
@@ -94,7 +99,12 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
           {"bytes",
            {{"state", report.state_bytes},
             {"wire", report.wire_bytes},
-            {"zero", report.zero_blocks * kBlockBytes}}},
+            {"zero", sent_bytes(report, BlockMethod::kZero)},
+            {"delta", sent_bytes(report, BlockMethod::kDelta)},
+            {"reference", sent_bytes(report, BlockMethod::kReference)},
+            {"deflated", sent_bytes(report, BlockMethod::kDeflated)},
+            {"raw", sent_bytes(report, BlockMethod::kRaw)}}},
+          {"codec", report.codec},
           {"proof", report.proof},
           {"proof_s", seconds(report.proof_time)},
           {"verified", report.verified},

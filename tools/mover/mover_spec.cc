@@ -113,6 +113,10 @@ Status parse_source(const json& members, MoverSpec& spec) {
   CAUSEWAY_ASSIGN(spec.peer, text(members, "peer"));
   CAUSEWAY_ASSIGN(spec.bandwidth_bytes_s,
                   number(members, "bandwidth_bytes_s", 0, 1ull << 50));
+  if (members.contains("codec")) {
+    CAUSEWAY_ASSIGN(const std::string codec, text(members, "codec"));
+    CAUSEWAY_ASSIGN(spec.codec, parse_codec(codec));
+  }
   CAUSEWAY_ASSIGN(const uint64_t blackout_us,
                   number(members, "max_blackout_us", 1, 3'600'000'000));
   spec.blackout_max = std::chrono::microseconds(blackout_us);

@@ -14,6 +14,7 @@
 #include "engine/migration/report.h"
 #include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tls_context.h"
+#include "engine/policy/codec_options.h"
 
 namespace causeway {
 
@@ -39,6 +40,7 @@ struct MoverSpec {
   // Source.
   std::string peer;
   uint64_t bandwidth_bytes_s = 0;  // 0: no limit
+  CodecOptions codec;
   MigrationMode mode = MigrationMode::kPreCopy;
   Duration blackout_max = std::chrono::milliseconds(30);
   ProofLevel proof = ProofLevel::kFrozen;

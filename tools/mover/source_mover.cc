@@ -58,7 +58,8 @@ class SourceMover {
       : spec_(spec),
         began_(began),
         topology_(std::move(topology)),
-        pacer_(spec.bandwidth_bytes_s) {}
+        pacer_(spec.bandwidth_bytes_s),
+        codec_(spec.codec) {}
 
   ~SourceMover() {
     for (auto& sender : senders_) sender->stop();
@@ -76,6 +77,7 @@ class SourceMover {
   const Instant began_;
   Topology topology_;  // until the workers have it
   Pacer pacer_;
+  CodecGovernor codec_;
   Notifier wake_;
   std::unique_ptr<ShimGuest> guest_;
   std::unique_ptr<GuestImage> image_;
@@ -112,9 +114,9 @@ Status SourceMover::open() {
   source.began = began_;
   source.time_limit = spec_.time_limit;
   source.dry_run = spec_.dry_run;
-  session_ = std::make_unique<SourceSession>(std::move(source), *guest_,
-                                             *image_, *path_, *control_,
-                                             *journal_, senders_, wake_);
+  session_ = std::make_unique<SourceSession>(
+      std::move(source), *guest_, *image_, *path_, *control_, *journal_,
+      senders_, wake_, codec_);
   return {};
 }
 
@@ -130,8 +132,9 @@ Status SourceMover::open_senders() {
   for (uint32_t i = 0; i < spec_.streams; ++i) {
     CAUSEWAY_ASSIGN(auto channel, path_->open_bulk(i));
     channels_.push_back(std::move(channel));
-    senders_.push_back(std::make_unique<Sender>(
-        *channels_.back(), *image_, pacer_, workers_->scratch(i), wake_));
+    senders_.push_back(std::make_unique<Sender>(*channels_.back(), *image_,
+                                                pacer_, workers_->scratch(i),
+                                                wake_, &codec_));
     CAUSEWAY_TRY(workers_->start(i, *senders_.back()));
   }
   return {};

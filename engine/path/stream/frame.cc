@@ -63,6 +63,19 @@ Result<Frame> decode_fence(const std::byte* head) {
   return Frame{fence, {}};
 }
 
+bool payload_fits(const PutHead& put) {
+  if (put.payload_bytes > kPutBytesMax) return false;
+  switch (put.kind) {
+    case PutKind::kRaw:
+      return put.payload_bytes == put.blocks * kBlockBytes;
+    case PutKind::kZero:
+      return put.payload_bytes == 0;
+    case PutKind::kEncoded:
+      return put.payload_bytes > 0;
+  }
+  return false;
+}
+
 Result<Frame> check_put(const PutHead& put) {
   if (put.blocks == 0) return broken("A put has no blocks.");
   if (put.first_block >= kBlocksMax ||
@@ -70,13 +83,10 @@ Result<Frame> check_put(const PutHead& put) {
     return broken("A put of {} blocks at block {} lies beyond any region.",
                   put.blocks, put.first_block);
   }
-  const uint64_t payload =
-      put.kind == PutKind::kRaw ? put.blocks * kBlockBytes : 0;
-  if (put.payload_bytes != payload || payload > kPutBytesMax) {
+  if (!payload_fits(put)) {
     return broken(
-        "A put of {} blocks and kind {} has {} bytes of payload, not {} "
-        "(at most {}).",
-        put.blocks, static_cast<int>(put.kind), put.payload_bytes, payload,
+        "A put of {} blocks and kind {} has {} bytes of payload (at most {}).",
+        put.blocks, static_cast<int>(put.kind), put.payload_bytes,
         kPutBytesMax);
   }
   return Frame{0, put};
@@ -124,7 +134,8 @@ Result<Frame> decode_frame(FrameHeadView view) {
   }
   if (kind == kFenceKind) return decode_fence(head);
   if (kind != static_cast<uint8_t>(PutKind::kRaw) &&
-      kind != static_cast<uint8_t>(PutKind::kZero)) {
+      kind != static_cast<uint8_t>(PutKind::kZero) &&
+      kind != static_cast<uint8_t>(PutKind::kEncoded)) {
     return broken("A frame has the unknown kind {}.", kind);
   }
   PutHead put;

@@ -5,7 +5,8 @@
 //   +-------+----+---+------+---------+--------+-------------+-------+-------+
 //   | magic |kind| 0 |region| version | blocks | first block |payload| check |
 //   +-------+----+---+------+---------+--------+-------------+-------+-------+
-//   then `payload` bytes: the blocks as they are (kind raw), or none (zero)
+//   then `payload` bytes: the blocks as they are (kind raw), none (zero), or
+//   what the codecs made of them (encoded)
 //
 //   fence: kind 3, its number in the place of the first block, the rest 0
 //
