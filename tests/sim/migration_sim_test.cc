@@ -468,7 +468,7 @@ TEST(MigrationSim, DeflateSendsLessAndCountsEveryBlock) {
 TEST(MigrationSim, DeltasCarryAQuarterOfWhatIsSentAgainAtMost) {
   const auto resent_bytes = [](const char* codec) {
     SimMigrationOptions options = small();
-    options.guest.write_bytes_s = 2e9;
+    options.guest.write_bytes_s = 100e6;
     options.guest.changed_share = 0.1;
     options.codec = parse_codec(codec).value();
     options.link.rate_bytes_s = 1e8;
@@ -505,11 +505,11 @@ TEST(MigrationSim, ASlowLinkMakesTheGovernorDeflate) {
 TEST(MigrationSim, AFrameThatIsBrokenOnTheWayEndsTheMoveAtTheSource) {
   SimMigration run(encoded("deflate:1"));
   int frames = 0;
-  run.link.tamper = [&](PutHead& head, std::vector<std::byte>& payload) {
+  run.link.set_tamper([&](PutHead& head, std::span<std::byte> bytes) {
     if (head.kind == PutKind::kEncoded && ++frames == 5) {
-      payload[payload.size() / 2] ^= std::byte{1};
+      bytes[bytes.size() / 2] ^= std::byte{1};
     }
-  };
+  });
   ASSERT_TRUE(run.run());
   ASSERT_TRUE(run.source().failure());
   EXPECT_EQ(run.source().failure()->guest_at, GuestPlace::kSource);

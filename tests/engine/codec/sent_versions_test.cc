@@ -87,6 +87,20 @@ TEST_F(SentVersionsTest, KeepsAPartOfWhatDoesNotFit) {
   EXPECT_GT(hits, hot * (kRounds - 1) / 5);
 }
 
+// What went from where it lies may have been newer than its digest.
+TEST_F(SentVersionsTest, WhatCameBeforeAPutInPlaceIsNoBase) {
+  SentVersions sent(1 << 20);
+  note(sent, 0, 1, 3);
+  sent.sent_in_place(3);  // in the same round, of another block
+  EXPECT_TRUE(found(sent, 0, 1, 3));
+  sent.sent_in_place(4);
+  EXPECT_FALSE(found(sent, 0, 1, 3));
+  note(sent, 0, 1, 4);
+  EXPECT_TRUE(found(sent, 0, 1, 4));
+  sent.sent_in_place(2);  // a late word changes nothing
+  EXPECT_TRUE(found(sent, 0, 1, 4));
+}
+
 TEST_F(SentVersionsTest, ThreadsNeverFindHalfOfABlock) {
   SentVersions sent(40'000);  // one set: they all meet in it
   const auto work = [&](uint64_t first) {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "engine/base/limits.h"
+#include "engine/codec/frame_encoder.h"
 #include "engine/content/digest.h"
 #include "engine/guest/disk_store.h"
 #include "engine/guest/ram_store.h"
@@ -134,6 +135,107 @@ TEST_P(PlacementTest, HeadsFromOutsideAreCheckedBeforeUse) {
   head = {PutKind::kZero, 0, 1, kBlocks - 1, 2, 0};
   EXPECT_TRUE(refused(head));
 }
+
+// Encoded puts: blocks 20 and 21 text, 22 left out, 23 zero.
+class EncodedPlacementTest : public PlacementTest {
+ protected:
+  Status put_frame(Version version, std::span<const std::byte> frame,
+                   uint64_t first, uint32_t blocks) {
+    const PutHead head{PutKind::kEncoded,
+                       0,
+                       version,
+                       first,
+                       blocks,
+                       static_cast<uint32_t>(frame.size())};
+    auto place = placement_->begin(head);
+    if (!place) return std::move(place).error();
+    EXPECT_EQ(place->size(), frame.size());
+    std::copy(frame.begin(), frame.end(), place->begin());
+    return placement_->end(head);
+  }
+  // The encoder's frame of what it has taken.
+  std::span<const std::byte> frame(Version version, uint64_t digest_before) {
+    digests_.assign(encoder_.blocks(), version);
+    before_.assign(encoder_.blocks(), digest_before);
+    const auto bytes = encoder_.encode(
+        {0, version, 1, &sent_, digests_, before_, nullptr}, out_);
+    EXPECT_TRUE(bytes);
+    return std::span<const std::byte>(out_).first(bytes.value_or(0));
+  }
+  static std::vector<std::byte> text(uint8_t fill) {
+    std::vector<std::byte> block(kBlockBytes, std::byte{fill});
+    for (size_t i = 0; i < block.size(); i += 7) block[i] = std::byte(i % 11);
+    return block;
+  }
+
+  FrameEncoder encoder_;
+  SentVersions sent_{1u << 20};
+  std::vector<std::byte> out_ = std::vector<std::byte>(kFrameBytesMax);
+  std::vector<uint64_t> digests_;
+  std::vector<uint64_t> before_;
+};
+
+TEST_P(EncodedPlacementTest, PlacesWhatAFrameHasAndNothingBetween) {
+  ASSERT_TRUE(put(22, 2, 1, 0x22));
+  ASSERT_TRUE(put(21, 1, 5, 0x55));  // newer than the frame
+  encoder_.take(20, text(0x20));
+  encoder_.take(21, text(0x21));
+  encoder_.take(23, std::vector<std::byte>(kBlockBytes));
+  ASSERT_TRUE(put_frame(2, frame(2, 0), 20, 4));
+  EXPECT_EQ(byte_of(20), 0x20);
+  EXPECT_EQ(byte_of(21), 0x55);
+  EXPECT_EQ(byte_of(22), 0x22);
+  EXPECT_EQ(byte_of(23), 0);
+  EXPECT_EQ(image_->digests(0).at(20), digest_block(text(0x20).data(), kKey));
+  EXPECT_EQ(image_->digests(0).at(23), kZeroDigest);
+  EXPECT_EQ(placement_->landed_blocks(), 6u);
+}
+
+TEST_P(EncodedPlacementTest, ADeltaNeedsItsBase) {
+  auto block = text(0x20);
+  const uint64_t base = digest_block(block.data(), kKey);
+  sent_.note(0, 20, 1, base, block.data());
+  block[17] = std::byte{0x77};
+  encoder_.take(20, block);
+  const auto delta = frame(2, base);
+  ASSERT_EQ(encoder_.tally().of(BlockMethod::kDelta), 1u);
+
+  ASSERT_TRUE(put(20, 1, 1, 0x11));  // another base
+  const auto refused = put_frame(2, delta, 20, 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kContentMismatch);
+  EXPECT_EQ(byte_of(20), 0x11);
+
+  ASSERT_TRUE(put(20, 1, 3, 0x33));  // newer than the delta: that is stale
+  EXPECT_TRUE(put_frame(2, delta, 20, 1));
+  EXPECT_EQ(byte_of(20), 0x33);
+
+  FrameEncoder first;  // the base itself, and the delta on it
+  first.take(20, text(0x20));
+  std::vector<std::byte> out(kFrameBytesMax);
+  const size_t bytes =
+      first.encode({0, 4, 1, nullptr, {}, {}, nullptr}, out).value();
+  ASSERT_TRUE(put_frame(4, std::span(out).first(bytes), 20, 1));
+  ASSERT_TRUE(put_frame(5, delta, 20, 1));
+  EXPECT_EQ(image_->digests(0).at(20), digest_block(block.data(), kKey));
+}
+
+TEST_P(EncodedPlacementTest, GarbageIsRefusedAndPlacesNothing) {
+  ASSERT_TRUE(put(20, 1, 1, 0x11));
+  encoder_.take(20, text(0x20));
+  const auto good = frame(2, 0);
+  std::vector<std::byte> bad(good.begin(), good.end());
+  bad.back() ^= std::byte{1};
+  EXPECT_FALSE(put_frame(2, bad, 20, 1));
+  EXPECT_FALSE(put_frame(2, good, 20, 2));
+  EXPECT_FALSE(put_frame(2, good.first(5), 20, 1));
+  EXPECT_EQ(byte_of(20), 0x11);
+  ASSERT_TRUE(put_frame(2, good, 20, 1));
+  EXPECT_EQ(byte_of(20), 0x20);
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, EncodedPlacementTest,
+                         testing::Values(RegionKind::kRam, RegionKind::kDisk));
 
 INSTANTIATE_TEST_SUITE_P(Both, PlacementTest,
                          testing::Values(RegionKind::kRam, RegionKind::kDisk));

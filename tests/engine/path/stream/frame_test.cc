@@ -30,6 +30,8 @@ TEST(Frame, PutsComeBackAsTheyWent) {
       PutHead{PutKind::kRaw, 65535, UINT32_MAX, kLastBlock - 64, 64,
               kPutBytesMax},
       PutHead{PutKind::kZero, 3, 7, 1u << 30, 1, 0},
+      PutHead{PutKind::kEncoded, 3, 7, 1u << 30, 1, 1},
+      PutHead{PutKind::kEncoded, 3, 7, 0, 1u << 30, kPutBytesMax},
       PutHead{PutKind::kZero, 0, 1, 0, UINT32_MAX, 0},
   };
   for (const PutHead& put : puts) {
@@ -89,6 +91,8 @@ TEST(Frame, HeadsThatPromiseTheImpossibleAreRefused) {
   // 2^20 blocks are 2^32 bytes, which is 0 in 32 bits.
   EXPECT_EQ(refusal({PutKind::kRaw, 0, 1, 0, 1u << 20, 0}), broken);
   EXPECT_EQ(refusal({PutKind::kZero, 0, 1, 0, 1, 4096}), broken);
+  EXPECT_EQ(refusal({PutKind::kEncoded, 0, 1, 0, 1, 0}), broken);
+  EXPECT_EQ(refusal({PutKind::kEncoded, 0, 1, 0, 1, kPutBytesMax + 1}), broken);
   EXPECT_EQ(refusal({PutKind::kZero, 0, 1, kLastBlock, 1, 0}), broken);
   EXPECT_EQ(refusal({PutKind::kZero, 0, 1, UINT64_MAX, 2, 0}), broken);
   EXPECT_EQ(refusal({static_cast<PutKind>(0), 0, 1, 0, 1, 0}), broken);
