@@ -65,6 +65,21 @@ std::string proof_text(const nlohmann::json& report) {
   return text + "\n";
 }
 
+// What became of the guest's bytes, and the level that was chosen last.
+std::string codec_text(const nlohmann::json& report) {
+  const nlohmann::json& bytes = member(report, "bytes");
+  std::string parts;
+  for (const char* method : {"zero", "raw", "deflated", "delta", "reference"}) {
+    const uint64_t of_method = count_member(bytes, method);
+    if (of_method == 0) continue;
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", method,
+                         format_bytes(of_method));
+  }
+  const std::string chosen = text_member(report, "codec");
+  return fmt::format("  codec    {}; {}\n",
+                     chosen.substr(0, chosen.find(": ")), parts);
+}
+
 // Whoever reads it wants to know whether to start it.
 std::string dry_run_text(const nlohmann::json& report) {
   const double round_s = number_member(report, "first_round_s");
@@ -96,6 +111,7 @@ std::string report_text(const nlohmann::json& report) {
   text += fmt::format("  bytes    state {}, wire {}\n",
                       format_bytes(count_member(bytes, "state")),
                       format_bytes(count_member(bytes, "wire")));
+  text += codec_text(report);
   text += proof_text(report);
   const nlohmann::json& engine = member(report, "engine");
   text += fmt::format("  engine   cpu {:.2f} s, memory {}\n",

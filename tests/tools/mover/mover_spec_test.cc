@@ -63,6 +63,32 @@ TEST_F(MoverSpecTlsTest, HalfOfItIsRefused) {
   EXPECT_FALSE(parse_mover_spec(spec_.dump())) << "any certificate would do";
 }
 
+TEST(MoverSpec, ACodecIsOneOfThoseThereAre) {
+  json spec = {{"role", "source"},
+               {"migration", "0123456789abcdef"},
+               {"guest", "g"},
+               {"shim_socket", "/s"},
+               {"journal", "/j"},
+               {"peer", "127.0.0.1:1"},
+               {"token", std::string(32, '0')},
+               {"streams", 2},
+               {"bandwidth_bytes_s", 0},
+               {"mode", "pre-copy"},
+               {"max_blackout_us", 30000},
+               {"proof", "landed"}};
+  auto parsed = parse_mover_spec(spec.dump());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->codec.mode, CodecOptions::Mode::kAuto);
+  spec["codec"] = "deflate:3";
+  parsed = parse_mover_spec(spec.dump());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->codec.level, 3);
+  spec["codec"] = "gzip";
+  parsed = parse_mover_spec(spec.dump());
+  ASSERT_FALSE(parsed);
+  EXPECT_THAT(parsed.error().message, HasSubstr("gzip"));
+}
+
 TEST(MoverSpec, AProofNeedsTheGuestAndItsRoots) {
   json spec = {{"role", "proof"},
                {"migration", "m"},
