@@ -380,6 +380,12 @@ class CrashTest : public testing::TestWithParam<Cell> {
     EXPECT_NE(migrations[0]["command"].get<std::string>().find(id),
               std::string::npos);
     EXPECT_EQ(b.guest("stop", "g").exit_code, 0);
+    // Nothing of the guest is left at B now. That it never ran there is known
+    // all the same: an agent that asks anew keeps its image.
+    a.stop(SIGKILL);
+    a.start();
+    EXPECT_EQ(a.status("g").value("state", ""), "frozen") << a.log();
+    EXPECT_EQ(a.undecided(), 1u) << a.log();
     const CommandResult decided =
         causeway(folder_, {"decide", id, "run-here", "--target-is-gone",
                            "--agent", a.operator_address()});

@@ -54,8 +54,7 @@ Status Decisions::make_it_run(const std::string& migration) {
 // Its record says that it runs, and its VMM died before anyone saw it run.
 bool Decisions::never_started(const JournalEntry& entry) const {
   const auto view = host_->table.find(entry.guest);
-  return view && view->phase == GuestPhase::kDied &&
-         view->record.incoming == entry.migration;
+  return view && view->record.incoming == entry.migration;
 }
 
 Result<control::CommitReply> Decisions::commit(const std::string& peer,
@@ -89,6 +88,9 @@ control::CommitReply Decisions::answer_of(const JournalEntry& entry) const {
         "host {} lost its power while guest {} was prepared there: whether "
         "it ran is not known",
         host_->name, entry.guest));
+  } else if (!entry.why.empty()) {
+    // Guests::remember_unstarted().
+    reply.set_why(entry.why);
   } else if (never_started(entry)) {
     reply.set_why(fmt::format(
         "guest {} was to run on host {} and its VMM is gone: it has run "

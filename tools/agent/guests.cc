@@ -92,12 +92,27 @@ Result<control::CheckReply> Guests::check(const std::string& name) const {
 Status Guests::stop(const std::string& name) {
   CAUSEWAY_ASSIGN(GuestTable::Claim claim,
                   host_->table.claim(name, GuestPhase::kStopping, host_->name));
+  CAUSEWAY_TRY(remember_unstarted(claim.view().record));
   const GuestPaths paths = host_->store.paths(name);
   auto vmm = claim.drop();
   if (vmm) stop_vmm(&*vmm, paths.monitor_socket);
   host_->store.remove(name);
   spdlog::info("guest {} is stopped", name);
   return {};
+}
+
+// A guest that had moved here and was never seen to run: its source keeps the
+// frozen image, and may ask when nothing else is left to say so.
+Status Guests::remember_unstarted(const GuestRecord& record) {
+  if (record.incoming.empty()) return {};
+  CAUSEWAY_ASSIGN(const auto entry, host_->journal.find(record.incoming));
+  if (!entry || entry->record != MigrationRecord::kRunning) return {};
+  return host_->journal.record(
+      record.incoming, MigrationRecord::kRunning, MigrationRecord::kRunning,
+      Durability::kSynced,
+      fmt::format("guest {} was to run on host {}, was never seen to run, and "
+                  "has been stopped there",
+                  record.config.name(), host_->name));
 }
 
 Status Guests::inject(const control::Fault& fault) const {

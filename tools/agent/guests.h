@@ -26,6 +26,7 @@ class Guests {
  private:
   Result<GuestPaths> paths_of(const std::string& name) const;
   Status check_disk_is_free(const control::GuestConfig& config) const;
+  Status remember_unstarted(const GuestRecord& record);
 
   Host* host_;
 };

@@ -76,8 +76,8 @@ std::string codec_text(const nlohmann::json& report) {
                          format_bytes(of_method));
   }
   const std::string chosen = text_member(report, "codec");
-  return fmt::format("  codec    {}; {}\n",
-                     chosen.substr(0, chosen.find(": ")), parts);
+  return fmt::format("  codec    {}; {}\n", chosen.substr(0, chosen.find(": ")),
+                     parts);
 }
 
 // Whoever reads it wants to know whether to start it.
