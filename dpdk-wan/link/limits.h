@@ -36,6 +36,11 @@ inline constexpr Duration kWanHelloWaitMax = std::chrono::seconds(5);
 // How long the end of a path waits for the peer to have all that was sent.
 inline constexpr Duration kWanLingerMax = std::chrono::seconds(3);
 
+// A peer of which ICMP says that nothing listens there any more, and which is
+// silent for so long besides, has ended: a process that was killed says no
+// farewell. Longer than a firewall that reads its rules anew.
+inline constexpr Duration kWanRefusedMax = std::chrono::seconds(2);
+
 // Datagrams taken from the endpoint in one step, so that what is to be sent
 // has its turn.
 inline constexpr size_t kWanReceiveBurst = 64;
@@ -47,5 +52,6 @@ inline constexpr Duration kWanStatsPeriod = std::chrono::milliseconds(5);
 static_assert(std::has_single_bit(kWanWindowBytes));
 static_assert(wan_bulk_ring_bytes(kStreamsMax) >= kPutBytesMax);
 static_assert(kWanHelloWaitMax < kQuicSilenceMax);
+static_assert(kWanRefusedMax < kQuicSilenceMax);
 
 }  // namespace causeway

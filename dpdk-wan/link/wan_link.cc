@@ -167,6 +167,8 @@ Status WanLink::take_packets(Instant now) {
 Status WanLink::take_packet(const ReceivedPacket& packet, Instant now) {
   if (connection_ != nullptr) {
     if (!connection_->owns(packet.payload)) return {};  // a late stranger
+    heard_ = now;
+    refusals_ = io_->stats().refusals;
     return connection_->read(packet, now);
   }
   if (auto guest = reception_.take_packet(packet, now)) {
@@ -183,6 +185,8 @@ void WanLink::adopt(WanReception::Guest guest, Instant now) {
   }
   connection_->hand_to(*this);
   reception_.dismiss(now);
+  io_->expect_only(connection_->remote());
+  heard_ = now;
   publish(State::kOpen);
 }
 
@@ -244,6 +248,9 @@ Status WanLink::advance(Instant now) {
   if (state() == State::kOpening && io_->stats().refusals > 0) {
     return make_error(ErrorCode::kUnreachable, "nothing listens there");
   }
+  if (now >= gone_at()) {
+    return make_error(ErrorCode::kConnectionLost, "its process has ended");
+  }
   if (connection_->expiry() <= now) {
     CAUSEWAY_TRY(connection_->handle_expiry(now));
   }
@@ -277,7 +284,13 @@ Instant WanLink::step(Instant now) {
   WaitSet unused;
   const Instant due =
       connection_ == nullptr ? reception_due_ : connection_->expiry();
-  return std::min({due, linger_until_, io_->wait_on(unused, now)});
+  return std::min({due, gone_at(), linger_until_, io_->wait_on(unused, now)});
+}
+
+Instant WanLink::gone_at() const {
+  const bool refused = state() == State::kOpen && connection_ != nullptr &&
+                       io_->stats().refusals > refusals_;
+  return refused ? heard_ + kWanRefusedMax : kNever;
 }
 
 // Whether this end is closing and nothing is left to wait for.
@@ -347,6 +360,7 @@ void WanLink::end(const Error& error) {
 }
 
 void WanLink::publish(State state) {
+  next_stats_ = {};
   state_.store(state);
   state_changed_.notify();
 }

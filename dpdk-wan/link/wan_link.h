@@ -100,6 +100,8 @@ class WanLink final : public Stepper, private QuicStreams {
   bool has_work() const;
   bool all_arrived() const;
   std::optional<Offer> offer_of(uint16_t stream) const;
+  // When a peer that is refused and silent counts as gone; kNever: it is not.
+  Instant gone_at() const;
   bool lingered(Instant now);
   void say_farewell(Instant now);
   void end(const Error& error);
@@ -119,6 +121,8 @@ class WanLink final : public Stepper, private QuicStreams {
   bool more_to_take_ = false;
   Instant now_{};  // of the last step
   Instant reception_due_ = kNever;
+  Instant heard_{};        // the peer, last
+  uint64_t refusals_ = 0;  // of the endpoint, until then
 
   std::atomic<State> state_{State::kOpening};
   LinkEnd end_;

@@ -58,6 +58,10 @@ class PacketIo {
   virtual Result<size_t> receive(std::span<ReceivedPacket> packets,
                                  Instant now) = 0;
 
+  // From here on only datagrams from this peer matter. The others may be
+  // dropped unseen; what ICMP says of this peer counts as a refusal.
+  virtual void expect_only(const SocketAddress& peer) = 0;
+
   // Where peers send to.
   virtual const SocketAddress& local() const = 0;
   // Of one datagram's UDP payload, by the interface's MTU. It may sink when a

@@ -310,6 +310,11 @@ size_t UdpPacketIo::hand_out(std::span<ReceivedPacket> packets) {
   return count;
 }
 
+void UdpPacketIo::expect_only(const SocketAddress& peer) {
+  // Only a connected socket hears of ICMP. What is refused costs that alone.
+  (void)::connect(fd_.get(), peer.get(), peer.bytes);
+}
+
 Instant UdpPacketIo::wait_on(WaitSet& set, Instant now) const {
   set.add(fd_.get(), blocked_ ? POLLIN | POLLOUT : POLLIN);
   return arrival_ < arrival_count_ ? now : kNever;

@@ -30,6 +30,7 @@ class UdpPacketIo final : public PacketIo {
   Result<bool> flush() override;
   Result<size_t> receive(std::span<ReceivedPacket> packets,
                          Instant now) override;
+  void expect_only(const SocketAddress& peer) override;
   const SocketAddress& local() const override { return local_; }
   size_t payload_bytes_max() const override { return payload_bytes_max_; }
   PacketIoStats stats() const override { return stats_; }

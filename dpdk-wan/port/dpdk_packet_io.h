@@ -37,6 +37,8 @@ class DpdkPacketIo final : public PacketIo {
   Result<bool> flush() override;
   Result<size_t> receive(std::span<ReceivedPacket> packets,
                          Instant now) override;
+  // It counts what ICMP says of anybody; a stranger's datagrams are few.
+  void expect_only(const SocketAddress&) override {}
   const SocketAddress& local() const override { return local_; }
   size_t payload_bytes_max() const override { return payload_bytes_max_; }
   PacketIoStats stats() const override { return stats_; }

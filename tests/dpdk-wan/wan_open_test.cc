@@ -1,7 +1,11 @@
 // How a wan path opens, and who does not get in.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -10,6 +14,7 @@
 #include "dpdk-wan/packet/udp_packet_io.h"
 #include "dpdk-wan/wan_connector.h"
 #include "dpdk-wan/wan_listener.h"
+#include "engine/runtime/clock.h"
 #include "tests/engine/path/tcp/test_certificates.h"
 
 namespace causeway {
@@ -178,6 +183,80 @@ TEST_F(WanOpenTest, NobodyListeningIsUnreachableAndNamesTheAddress) {
       << outbound.error().message;
   EXPECT_THAT(outbound.error().message, HasSubstr(address));
 }
+
+// A process that is killed says no farewell; the kernel says that its port is
+// closed.
+class WanDeathTest : public WanOpenTest,
+                     public testing::WithParamInterface<bool> {
+ protected:
+  static constexpr std::array<std::byte, 64> kMessage{};
+
+  // Opens its end, takes one message, and is no more.
+  [[noreturn]] void die_as(bool source, const std::string& address) {
+    Result<std::unique_ptr<InboundPath>> inbound = Error{};
+    Result<std::unique_ptr<OutboundPath>> outbound = Error{};
+    std::unique_ptr<ControlChannel> control;
+    if (source) {
+      outbound =
+          WanConnector::connect(address, kToken, end(certificates_, "a", "b"));
+      if (outbound) control = (*outbound)->open_control().value();
+    } else {
+      inbound = listener_.accept(kToken, end(certificates_, "b", "a"));
+      if (inbound) control = (*inbound)->accept_control().value();
+    }
+    if (control == nullptr) ::_exit(1);
+    for (;;) {
+      auto got = control->receive(monotonic_now());
+      if (!got) ::_exit(1);
+      if (*got) break;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+};
+
+TEST_P(WanDeathTest, AKilledPeerIsNoticedLongBeforeItsSilenceWouldBe) {
+  const bool source_dies = GetParam();
+  const std::string address = at();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) die_as(source_dies, address);
+  std::unique_ptr<ControlChannel> control;
+  Result<std::unique_ptr<InboundPath>> inbound = Error{};
+  Result<std::unique_ptr<OutboundPath>> outbound = Error{};
+  if (source_dies) {
+    inbound = listener_.accept(kToken, end(certificates_, "b", "a"));
+    ASSERT_TRUE(inbound) << inbound.error().message;
+    control = (*inbound)->accept_control().value();
+  } else {
+    // The child alone has the port, so that it closes with it.
+    listener_ = WanListener::listen("127.0.0.1:0").value();
+    outbound =
+        WanConnector::connect(address, kToken, end(certificates_, "a", "b"));
+    ASSERT_TRUE(outbound) << outbound.error().message;
+    control = (*outbound)->open_control().value();
+  }
+  ASSERT_TRUE(control->send(kMessage));
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  // Something has to be sent for anybody to refuse it.
+  ASSERT_TRUE(control->send(kMessage));
+  const Instant start = monotonic_now();
+  Result<std::optional<std::vector<std::byte>>> got =
+      std::optional<std::vector<std::byte>>();
+  while (got && monotonic_now() - start < kQuicSilenceMax) {
+    std::this_thread::sleep_for(milliseconds(20));
+    got = control->receive(monotonic_now());
+  }
+  ASSERT_FALSE(got) << "nobody noticed";
+  EXPECT_EQ(got.error().code, ErrorCode::kConnectionLost);
+  EXPECT_THAT(got.error().message, HasSubstr("its process has ended"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, WanDeathTest, testing::Bool(),
+                         [](const auto& end) {
+                           return end.param ? "Source" : "Target";
+                         });
 
 TEST_F(WanOpenTest, AFileThatIsMissingIsNamed) {
   WanOptions source = end(certificates_, "a", "b");

@@ -6,7 +6,7 @@
 // of it.
 //
 // CAUSEWAY_CRASH_CELLS=N takes N cells by chance instead of all, and
-// CAUSEWAY_CRASH_SEED=S which ones.
+// CAUSEWAY_CRASH_SEED=S which ones; CAUSEWAY_CRASH_PATH=wan moves over QUIC.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -218,6 +218,11 @@ std::vector<Cell> chosen_cells() {
   return cells;
 }
 
+std::string chosen_path() {
+  const char* path = std::getenv("CAUSEWAY_CRASH_PATH");
+  return path == nullptr ? "tcp" : path;
+}
+
 class CrashTest : public testing::TestWithParam<Cell> {
  protected:
   void SetUp() override {
@@ -408,8 +413,9 @@ TEST_P(CrashTest, LeavesTheGuestWhereTheTableSays) {
       "g", {"--memory", "16M", "--disk", "8M", "--workload", "mixed:10M"});
   ASSERT_EQ(ran.exit_code, 0) << ran.text();
   ASSERT_TRUE(a.wait_until_filled("g"));
-  RunningCommand migrate(folder_, {"migrate", "g", "--from",
-                                   a.operator_address(), "--to", b.address()});
+  RunningCommand migrate(
+      folder_, {"migrate", "g", "--from", a.operator_address(), "--to",
+                b.address(), "--path", chosen_path()});
   ASSERT_TRUE(reach_stage(a, b)) << a.log() << b.log();
   source_vmm_ = a.vmm_of("g");
   target_vmm_ = b.vmm_of("g");
