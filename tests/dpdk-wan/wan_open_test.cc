@@ -222,9 +222,9 @@ TEST_P(WanDeathTest, AKilledPeerIsNoticedLongBeforeItsSilenceWouldBe) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) die_as(source_dies, address);
-  std::unique_ptr<ControlChannel> control;
   Result<std::unique_ptr<InboundPath>> inbound = Error{};
   Result<std::unique_ptr<OutboundPath>> outbound = Error{};
+  std::unique_ptr<ControlChannel> control;  // the path outlives it
   if (source_dies) {
     inbound = listener_.accept(kToken, end(certificates_, "b", "a"));
     ASSERT_TRUE(inbound) << inbound.error().message;

@@ -313,14 +313,18 @@ class Writer {
       : words_(static_cast<volatile uint64_t*>(
             ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0))),
-        count_(bytes / sizeof(uint64_t)),
-        process_(::fork()) {
+        count_(bytes / sizeof(uint64_t)) {
+    for (size_t i = 0; i < count_; ++i) words_[i] = next();
+    process_ = ::fork();
     if (process_ != 0) return;
-    for (uint64_t x = 88172645463325252ull;;) {
-      x ^= x << 13;
-      x ^= x >> 7;
-      x ^= x << 17;
-      words_[x % count_] = x % 3 == 0 ? 0 : x % 97;
+    // Never more than this of a block, so that there is always a delta to take
+    // however long the reader lets it write.
+    constexpr size_t kHotWords = 64;
+    constexpr size_t kBlockWords = kBlockBytes / sizeof(uint64_t);
+    for (;;) {
+      const uint64_t x = next();
+      const size_t block = (x >> 20) % (count_ / kBlockWords);
+      words_[block * kBlockWords + x % kHotWords] = x % 3 == 0 ? 0 : x % 97;
     }
   }
   ~Writer() {
@@ -335,9 +339,18 @@ class Writer {
   }
 
  private:
+  // xorshift64 (Marsaglia, 2003).
+  uint64_t next() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return state_;
+  }
+
   volatile uint64_t* words_;
   size_t count_;
-  pid_t process_;
+  uint64_t state_ = 88172645463325252ull;
+  pid_t process_ = -1;
 };
 
 // The guest writes while the encoder takes: what comes out is what was copied,
