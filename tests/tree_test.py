@@ -47,7 +47,9 @@ LIBRARY_HOMES = [
     (r"seccomp\.h", ["hypervisor-shim/lab/sandbox"]),
     (r"linux/if_packet\.h", ["tools/wan-emulator/packet_port"]),
     (r"openssl/", ["engine/path/tcp/", "tools/pki/",
+                     "engine/content/content_identity",
                      "engine/control/tls_handshake"]),
+    (r"rocksdb/", ["engine/content/rocksdb_content_index.cc"]),
 ]
 
 # What our own headers never show: who includes them needs not know it.
@@ -233,6 +235,10 @@ class Rules(unittest.TestCase):
         self.expect("engine/path/b.cc", "#include <isa-l/crc.h>", "belongs")
         self.expect("engine/guest/b.cc", "#include <grpcpp/x.h>", "belongs")
         self.expect("tools/agent/b.cc", "#include <openssl/x.h>", "belongs")
+        self.expect("engine/content/b.cc", "#include <openssl/evp.h>",
+                    "belongs")
+        self.expect("engine/content/rocksdb_content_index.h",
+                    "#include <rocksdb/db.h>", "belongs")
         self.expect("tools/wan-emulator/b.cc", "#include <linux/if_packet.h>",
                     "belongs")
         self.expect("dpdk-wan/b.cc", "#include <rte_mbuf.h>", "belongs")

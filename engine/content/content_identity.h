@@ -1,0 +1,45 @@
+// ContentIdentity: what a block's content is called in the content index: an
+// HMAC-SHA-256 of its kBlockBytes under the key of a trust domain. An enemy may
+// choose the content, hence SHA-256; who does not have the key learns nothing
+// from a digest, nor whether two domains have the same content, hence a key.
+//
+// HMAC rather than SHA-256 over key and content: that would do where all
+// messages have one length, but this needs no such condition, also not when
+// other lengths of blocks come. It costs the inner and outer pad: measured 4 %
+// (1.47 and 1.54 GB/s; unkeyed 1.53, `openssl speed` at 4 KiB 1.65).
+// Source: RFC 2104; Bellare, "New proofs for NMAC and HMAC", 2006.
+//
+// Owned by one thread; make one for each.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+
+#include "engine/base/result.h"
+#include "engine/codec/codec_frame.h"
+
+namespace causeway {
+
+// As long as the digest: more adds nothing (RFC 2104, section 3).
+inline constexpr size_t kContentKeyBytes = 32;
+using ContentKey = std::array<std::byte, kContentKeyBytes>;
+
+class ContentIdentity {
+ public:
+  // kIncompatible: this host's OpenSSL has no HMAC or no SHA-256.
+  static Result<ContentIdentity> create(const ContentKey& key);
+  ~ContentIdentity();
+  ContentIdentity(ContentIdentity&&) noexcept;
+  ContentIdentity& operator=(ContentIdentity&&) noexcept;
+
+  // Of kBlockBytes that stand still.
+  ContentDigest digest(const std::byte* block);
+
+ private:
+  struct Impl;
+  explicit ContentIdentity(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace causeway

@@ -1,0 +1,46 @@
+// Limits of the content index, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/base/limits.h"
+#include "engine/guest/region.h"
+
+namespace causeway {
+
+// A path, as Linux limits it (PATH_MAX), without its zero.
+inline constexpr size_t kContentPathBytesMax = 4095;
+
+// Content lies at sectors: an image's partition may begin at any of them
+// (63, in old ones), and its file system's blocks count from there.
+inline constexpr uint64_t kContentAlignBytes = 512;
+
+// Digests of one call: 16 frames' worth. What a call costs besides (a lock, a
+// round trip) is then spread over 4 MiB of content, and its answer is 24 KiB.
+inline constexpr size_t kContentBatchMax = 1024;
+
+// Sources of one index: files and guests' regions of one host. Each costs its
+// name in memory; a host that mirrors a distribution has some 100,000 files.
+inline constexpr size_t kContentSourcesMax = 1u << 20;
+
+// Files that a reader keeps open: enough for the images and libraries that a
+// guest's content comes from, far below a process's usual 1,024 descriptors.
+inline constexpr size_t kContentFilesOpenMax = 64;
+
+// A memory index names a place by 32 bits: the number of a chunk that one
+// source has, and the sector in it. Chunks are given when content in them
+// comes, so that a sparse source costs what it has: 2 TiB, for which the table
+// needs 5 GB, are reached by the memory first.
+inline constexpr uint64_t kContentChunkBytes = 16u << 20;
+inline constexpr uint32_t kContentSectorsPerChunk =
+    kContentChunkBytes / kContentAlignBytes;
+inline constexpr uint32_t kContentChunksMax =
+    (1ull << 32) / kContentSectorsPerChunk - 1;  // 0 stays free
+
+static_assert(kBlockBytes % kContentAlignBytes == 0);
+static_assert(kContentChunkBytes % kBlockBytes == 0);
+static_assert(kRegionBytesMax / kContentChunkBytes <= 1ull << 32);
+static_assert(kContentPathBytesMax >= kNameBytesMax);
+
+}  // namespace causeway

@@ -1,0 +1,59 @@
+// RocksDbContentIndex: a ContentIndex in a folder of its own, by RocksDB: the
+// embedded default. Outlives the process; what was put in the seconds before a
+// host lost its power may be forgotten.
+//
+// A column family of places, keyed by the first half of the digest (128 bits
+// are enough for a hint, and half the disk), and one of sources. Erasing drops
+// the source alone; its places are no longer found, and leave the disk when
+// RocksDB next compacts them. Memory: kept tables' filters and indexes, some
+// 1.6 bytes a block, and what open() is told.
+//
+// RocksDB has threads of its own, which write and compact. One process at a
+// time has the folder open.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/content/content_index.h"
+
+namespace causeway {
+
+struct RocksDbContentOptions {
+  uint64_t cache_bytes = 64u << 20;   // blocks of places, read again and again
+  uint64_t buffer_bytes = 32u << 20;  // of what is not yet on the disk; twice
+  // Of places: 1 TiB of content has some 10 GiB. What is being compacted is
+  // there twice for a while.
+  uint64_t disk_bytes_max = 64ull << 30;
+};
+
+class RocksDbContentIndex final : public ContentIndex {
+ public:
+  // Makes the folder, not its parents. kAlreadyExists: another process, or this
+  // one, has it open. kIo: damaged or not readable, with what to do.
+  static Result<std::unique_ptr<RocksDbContentIndex>> open(
+      const std::string& folder, const RocksDbContentOptions& options = {});
+  ~RocksDbContentIndex() override;
+
+  Result<ContentSourceId> add_source(const ContentSource& source) override;
+  Result<ContentSource> source(ContentSourceId id) override;
+  // kNoSpace: disk_bytes_max, or the disk.
+  Status put(std::span<const ContentEntry> entries) override;
+  Status find(std::span<const ContentDigest> digests,
+              std::span<std::optional<ContentPlace>> places) override;
+  Status erase(ContentSourceId id) override;
+  // Blocks are RocksDB's estimate, with those of erased sources that are not
+  // compacted yet.
+  Result<ContentIndexStats> stats() override;
+
+  // Writes what is buffered and compacts all: for tests and `causeway index`.
+  Status compact();
+
+ private:
+  struct Impl;
+  explicit RocksDbContentIndex(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace causeway

@@ -1,0 +1,161 @@
+#include "engine/content/rocksdb_content_index.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/contract/content_index_contract.h"
+#include "tests/engine/content/test_folder.h"
+
+namespace causeway {
+namespace {
+
+class RocksDbLab final : public ContentIndexLab {
+ public:
+  static Result<std::unique_ptr<ContentIndexLab>> make() {
+    auto lab = std::make_unique<RocksDbLab>();
+    CAUSEWAY_ASSIGN(lab->index_,
+                    RocksDbContentIndex::open(lab->folder_.at("index")));
+    return std::unique_ptr<ContentIndexLab>(std::move(lab));
+  }
+  ContentIndex& index() override { return *index_; }
+
+ private:
+  TestFolder folder_;
+  std::unique_ptr<RocksDbContentIndex> index_;
+};
+
+INSTANTIATE_TEST_SUITE_P(RocksDb, ContentIndexContract,
+                         testing::Values(RocksDbLab::make));
+
+class RocksDbIndex : public testing::Test {
+ protected:
+  void open(const RocksDbContentOptions& options = {}) {
+    index_.reset();
+    auto index = RocksDbContentIndex::open(path_, options);
+    ASSERT_TRUE(index) << index.error().message;
+    index_ = std::move(*index);
+  }
+  ContentSourceId add(const std::string& path) {
+    const auto id = index_->add_source({ContentKind::kFile, path});
+    EXPECT_TRUE(id);
+    return id ? *id : 0;
+  }
+  Status put(ContentSourceId source, uint64_t from, uint64_t end) {
+    std::vector<ContentEntry> entries;
+    for (uint64_t i = from; i < end; ++i) {
+      entries.push_back({digest_of(i), {source, i * kBlockBytes}});
+    }
+    return index_->put(entries);
+  }
+  uint64_t found(uint64_t from, uint64_t end) {
+    std::vector<ContentDigest> digests;
+    for (uint64_t i = from; i < end; ++i) digests.push_back(digest_of(i));
+    std::vector<std::optional<ContentPlace>> places(digests.size());
+    EXPECT_TRUE(index_->find(digests, places));
+    uint64_t count = 0;
+    for (uint64_t i = from; i < end; ++i) {
+      const auto& place = places[i - from];
+      if (place && place->offset_bytes == i * kBlockBytes) ++count;
+    }
+    return count;
+  }
+
+  TestFolder folder_;
+  std::string path_ = folder_.at("index");
+  std::unique_ptr<RocksDbContentIndex> index_;
+};
+
+TEST_F(RocksDbIndex, OutlivesItsProcess) {
+  open();
+  const ContentSourceId a = add("/a");
+  const ContentSourceId b = add("/b");
+  ASSERT_TRUE(put(a, 0, 1000));
+  ASSERT_TRUE(put(b, 1000, 2000));
+  ASSERT_TRUE(index_->erase(b));
+  open();
+  EXPECT_EQ(found(0, 1000), 1000u);
+  EXPECT_EQ(found(1000, 2000), 0u);
+  EXPECT_EQ(add("/a"), a);
+  EXPECT_EQ(index_->source(a)->name, "/a");
+  // The number of what was erased last is not given again.
+  EXPECT_GT(add("/c"), b);
+}
+
+// A copy of the files in mid-run is what a killed process leaves.
+TEST_F(RocksDbIndex, OutlivesAKilledProcess) {
+  open();
+  const ContentSourceId a = add("/a");
+  ASSERT_TRUE(put(a, 0, 1000));
+  const std::string copy = folder_.at("copy");
+  std::filesystem::copy(path_, copy);
+  index_.reset();
+  path_ = copy;
+  open();
+  EXPECT_EQ(found(0, 1000), 1000u);
+  EXPECT_EQ(add("/a"), a);
+}
+
+TEST_F(RocksDbIndex, WhatIsErasedLeavesTheDisk) {
+  open();
+  const ContentSourceId a = add("/a");
+  const ContentSourceId b = add("/b");
+  for (uint64_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(put(i == 0 ? b : a, i * 1000, (i + 1) * 1000));
+  }
+  ASSERT_TRUE(index_->compact());
+  const uint64_t before = index_->stats()->disk_bytes;
+  EXPECT_EQ(index_->stats()->blocks, 20000u);
+  ASSERT_TRUE(index_->erase(a));
+  ASSERT_TRUE(index_->compact());
+  EXPECT_EQ(index_->stats()->blocks, 1000u);
+  EXPECT_LT(index_->stats()->disk_bytes, before / 10);
+  EXPECT_EQ(found(0, 1000), 1000u);
+}
+
+TEST_F(RocksDbIndex, KeepsToItsLimitOfTheDisk) {
+  open({.disk_bytes_max = 20000});
+  const ContentSourceId a = add("/a");
+  ASSERT_TRUE(put(a, 0, 1000));
+  ASSERT_TRUE(index_->compact());
+  const Status full = put(a, 1000, 2000);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, ErrorCode::kNoSpace);
+  EXPECT_NE(full.error().message.find("20000"), std::string::npos);
+  EXPECT_EQ(found(0, 1000), 1000u);
+  EXPECT_EQ(found(1000, 2000), 0u);
+}
+
+TEST_F(RocksDbIndex, SaysThatItIsInUse) {
+  open();
+  const auto second = RocksDbContentIndex::open(path_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_NE(second.error().message.find(path_), std::string::npos);
+}
+
+TEST_F(RocksDbIndex, SaysThatItIsDamaged) {
+  open();
+  ASSERT_TRUE(put(add("/a"), 0, 1000));
+  ASSERT_TRUE(index_->compact());
+  index_.reset();
+  for (const auto& file : std::filesystem::directory_iterator(path_)) {
+    if (file.path().filename().string().starts_with("MANIFEST")) {
+      std::ofstream(file.path(), std::ios::binary) << "rubbish in its place";
+    }
+  }
+  const auto damaged = RocksDbContentIndex::open(path_);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, ErrorCode::kIo);
+  EXPECT_NE(damaged.error().message.find("index again"), std::string::npos);
+}
+
+TEST_F(RocksDbIndex, NeedsItsParentFolder) {
+  const auto nowhere = RocksDbContentIndex::open(folder_.at("no/where"));
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().code, ErrorCode::kIo);
+}
+
+}  // namespace
+}  // namespace causeway
