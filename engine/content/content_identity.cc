@@ -10,8 +10,8 @@ namespace causeway {
 
 struct ContentIdentity::Impl {
   struct Free {
-    void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
-    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+    void operator()(EVP_MAC* it) const { EVP_MAC_free(it); }
+    void operator()(EVP_MAC_CTX* it) const { EVP_MAC_CTX_free(it); }
   };
   std::unique_ptr<EVP_MAC, Free> mac;
   std::unique_ptr<EVP_MAC_CTX, Free> context;  // has the key
