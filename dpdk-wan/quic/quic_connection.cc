@@ -74,13 +74,6 @@ ngtcp2_cc_algo algorithm(CongestionControl control) {
 
 }  // namespace
 
-std::optional<CongestionControl> congestion_from_name(std::string_view name) {
-  if (name == "cubic") return CongestionControl::kCubic;
-  if (name == "bbr") return CongestionControl::kBbr;
-  if (name == "bbr2") return CongestionControl::kBbr2;
-  return std::nullopt;
-}
-
 // What ngtcp2 calls back, and what it is called with.
 class QuicConnection::Impl {
  public:

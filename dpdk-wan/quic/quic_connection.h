@@ -22,12 +22,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "dpdk-wan/packet/packet_io.h"
+#include "dpdk-wan/quic/congestion.h"
 #include "dpdk-wan/quic/limits.h"
 #include "dpdk-wan/quic/quic_credentials.h"
 #include "engine/base/result.h"
@@ -35,12 +34,6 @@
 #include "engine/path/path.h"
 
 namespace causeway {
-
-// RFC 9438; draft-ietf-ccwg-bbr-00 (ngtcp2's "BBR2").
-enum class CongestionControl { kCubic, kBbr, kBbr2 };
-
-// "cubic", "bbr", "bbr2".
-std::optional<CongestionControl> congestion_from_name(std::string_view name);
 
 struct QuicOptions {
   CongestionControl congestion = CongestionControl::kBbr2;

@@ -257,6 +257,25 @@ TEST_F(BadInputTest, WrongWordsOnTheCommandLine) {
 }
 
 // Root has every right; an agent of another user does not.
+TEST_F(BadInputTest, AnAgentsPortWithoutAnAddressToUse) {
+  const std::vector<std::string> agent = {
+      "agent",           "--name",      "C",
+      "--listen",        "127.0.0.1:0", "--state",
+      folder_.file("C"), "--clear",     "--wan-device",
+      "net_af_packet0"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), agent.begin(), agent.end());
+    return causeway(folder_, more);
+  };
+  expect_failure(with({}), kInvalidArgument,
+                 "--wan-device requires --wan-address");
+  expect_failure(with({"--wan-address", "10.8.0.300/24"}), kInvalidArgument,
+                 "--wan-address: '10.8.0.300' is no IP address");
+  expect_failure(
+      with({"--wan-address", "10.8.0.3/24", "--wan-gateway", "there"}),
+      kInvalidArgument, "--wan-gateway: 'there' is no IP address");
+}
+
 TEST_F(BadInputTest, NoRightToKvm) {
   if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
   if (geteuid() != 0) GTEST_SKIP() << "becoming another user needs root";

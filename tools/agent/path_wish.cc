@@ -1,6 +1,7 @@
 #include "tools/agent/path_wish.h"
 
-#include "dpdk-wan/quic/quic_connection.h"
+#include "dpdk-wan/quic/congestion.h"
+#include "dpdk-wan/quic/limits.h"
 
 namespace causeway {
 

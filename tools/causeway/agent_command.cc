@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "dpdk-wan/port/ip_address.h"
 #include "engine/control/agent_address.h"
 #include "engine/control/agent_server.h"
 #include "engine/path/tcp/certificate.h"
@@ -114,6 +115,21 @@ Status serve(const AgentArguments& arguments, Agent* agent, int signal_fd) {
   return {};
 }
 
+// Whether the device is there shows with the first migration: until then
+// another program may have it.
+Status check_port(const PortOptions& port) {
+  const auto prefix = parse_ip_prefix(port.address);
+  if (!prefix) {
+    return make_error(ErrorCode::kInvalidArgument, "--wan-address: {}",
+                      prefix.error().message);
+  }
+  if (port.gateway.empty()) return {};
+  const auto gateway = parse_ip_address(port.gateway);
+  if (gateway) return {};
+  return make_error(ErrorCode::kInvalidArgument, "--wan-gateway: {}",
+                    gateway.error().message);
+}
+
 Status run_agent(AgentArguments arguments, int signal_fd) {
   umask(077);
   start_log(arguments.agent.name);
@@ -125,6 +141,7 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
     CAUSEWAY_TRY(TlsContext::load({*arguments.agent.tls, ""}));
   }
   if (!arguments.wan_port.device.empty()) {
+    CAUSEWAY_TRY(check_port(arguments.wan_port));
     arguments.agent.wan_port = arguments.wan_port;
   }
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));

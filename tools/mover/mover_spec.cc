@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dpdk-wan/quic/limits.h"
 #include "engine/base/limits.h"
 
 namespace causeway {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "dpdk-wan/port/port_options.h"
-#include "dpdk-wan/quic/quic_connection.h"
+#include "dpdk-wan/quic/congestion.h"
 #include "engine/base/result.h"
 #include "engine/content/image_roots.h"
 #include "engine/migration/messages.h"

@@ -7,31 +7,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <new>
 #include <thread>
 #include <vector>
 
 #include "engine/base/limits.h"
 #include "engine/path/tcp/tcp_connector.h"
 #include "engine/path/tcp/tcp_listener.h"
+#include "tests/contract/allocation_count.h"
 #include "tests/engine/path/tcp/test_certificates.h"
-
-namespace {
-std::atomic<uint64_t> allocations{0};
-}  // namespace
-
-// Not inlined: GCC would take malloc and delete for a mismatched pair.
-[[gnu::noinline]] void* operator new(size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(bytes)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
 
 namespace causeway {
 namespace {
