@@ -16,7 +16,7 @@
 //               found before anything is placed; it is no defence
 //   run         u32: bits 0-2 the method, 3-8 blocks - 1, 9-31 the blocks
 //               passed over since the last run's end (0 in the first)
-//   reference   32 bytes a block: the digest of content that the target has
+//   reference   8 bytes a block: the digest of content that the target has
 //   base        u64 a block: the digest (engine/content/digest.h) of what the
 //               target has in this place, against which the delta was made. The
 //               version of that says nothing more: the same content may have
@@ -55,8 +55,9 @@ inline constexpr size_t kCodecHeadBytes = 8;
 inline constexpr size_t kCodecRunBytes = 4;
 inline constexpr size_t kDeltaBaseBytes = 8;
 
-// What content is called in the content index: a SHA-256, keyed.
-inline constexpr size_t kContentDigestBytes = 32;
+// What content is called in the content index: the start of a SHA-256, keyed
+// (engine/content/content_identity.h, which says why so few bytes).
+inline constexpr size_t kContentDigestBytes = 8;
 using ContentDigest = std::array<std::byte, kContentDigestBytes>;
 
 struct FrameRun {

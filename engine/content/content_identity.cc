@@ -4,6 +4,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include <algorithm>
+
 #include "engine/base/assert.h"
 
 namespace causeway {
@@ -44,7 +46,7 @@ Result<ContentIdentity> ContentIdentity::create(const ContentKey& key) {
 }
 
 ContentDigest ContentIdentity::digest(const std::byte* block) {
-  ContentDigest digest;
+  std::array<std::byte, 32> whole;
   size_t bytes = 0;
   // Without a key: the one that it has, from its precomputed state.
   const bool done =
@@ -53,9 +55,11 @@ ContentDigest ContentIdentity::digest(const std::byte* block) {
                      reinterpret_cast<const unsigned char*>(block),
                      kBlockBytes) == 1 &&
       EVP_MAC_final(impl_->context.get(),
-                    reinterpret_cast<unsigned char*>(digest.data()), &bytes,
-                    digest.size()) == 1;
-  CAUSEWAY_ASSERT(done && bytes == digest.size());
+                    reinterpret_cast<unsigned char*>(whole.data()), &bytes,
+                    whole.size()) == 1;
+  CAUSEWAY_ASSERT(done && bytes == whole.size());
+  ContentDigest digest;
+  std::copy_n(whole.begin(), digest.size(), digest.begin());
   return digest;
 }
 

@@ -10,10 +10,19 @@
 namespace causeway {
 namespace {
 
-uint64_t word_of(const ContentDigest& digest, size_t at) {
+uint64_t word_of(const ContentDigest& digest) {
   uint64_t word = 0;
-  std::memcpy(&word, digest.data() + at, sizeof(word));
+  static_assert(sizeof(word) == sizeof(digest));
+  std::memcpy(&word, digest.data(), sizeof(word));
   return word;
+}
+
+// All bits depend on all bits (Steele et al., "Fast splittable pseudorandom
+// number generators", 2014: the mixer).
+uint64_t stirred(uint64_t word) {
+  word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
+  word = (word ^ word >> 27) * 0x94d049bb133111eb;
+  return word ^ word >> 31;
 }
 
 // Even over [0, count), from a word that is even over all its values (Lemire,
@@ -60,12 +69,14 @@ Result<ContentSource> MemoryContentIndex::source(ContentSourceId id) {
   return sources_.at(id);
 }
 
-// Three parts of the digest that do not overlap.
+// The first bucket and the fingerprint are of different halves of the digest;
+// the second bucket is all of it, stirred.
 MemoryContentIndex::Spot MemoryContentIndex::spot_of(
     const ContentDigest& digest) const {
-  return {.first = &table_[scaled(word_of(digest, 0), buckets_)],
-          .second = &table_[scaled(word_of(digest, 8), buckets_)],
-          .fingerprint = static_cast<uint32_t>(word_of(digest, 16))};
+  const uint64_t word = word_of(digest);
+  return {.first = &table_[scaled(word, buckets_)],
+          .second = &table_[scaled(stirred(word), buckets_)],
+          .fingerprint = static_cast<uint32_t>(word)};
 }
 
 // The place of that fingerprint, or nullptr.

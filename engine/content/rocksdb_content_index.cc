@@ -21,8 +21,8 @@
 namespace causeway {
 namespace {
 
-// Half a digest; a place is source u32 and offset u64, little-endian.
-constexpr size_t kKeyBytes = kContentDigestBytes / 2;
+// A place is source u32 and offset u64, little-endian.
+constexpr size_t kKeyBytes = kContentDigestBytes;
 constexpr size_t kPlaceBytes = 12;
 // The key of the sources' family that has the next number; others are u32.
 constexpr const char* kNextKey = "next number";

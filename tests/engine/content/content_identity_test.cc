@@ -38,19 +38,15 @@ std::string hex(const ContentDigest& digest) {
 }
 
 // Computed by another implementation: Python's hmac module, over its hashlib.
-TEST(ContentIdentity, IsTheHmacSha256OfTheBlock) {
+TEST(ContentIdentity, IsTheStartOfTheHmacSha256OfTheBlock) {
   Block block(kBlockBytes);
   for (size_t i = 0; i < block.size(); ++i) {
     block[i] = static_cast<std::byte>(i * 7 % 251);
   }
   auto identity = identity_of(key_of(1));
-  EXPECT_EQ(hex(identity.digest(block.data())),
-            "0d4a79b880e72d9a99bf8e0c19b1d34c"
-            "87ce5818871207d151adc73e92f40765");
+  EXPECT_EQ(hex(identity.digest(block.data())), "0d4a79b880e72d9a");
   block[kBlockBytes - 1] ^= std::byte{1};
-  EXPECT_EQ(hex(identity.digest(block.data())),
-            "dc7c9a5df153526c92e281744e7aca5a"
-            "fed64ae0dcf58ae161031328b3886b48");
+  EXPECT_EQ(hex(identity.digest(block.data())), "dc7c9a5df153526c");
 }
 
 TEST(ContentIdentity, TrustDomainsHaveNothingInCommon) {
