@@ -7,6 +7,10 @@
 namespace causeway {
 namespace {
 
+// References lie in a frame as they are in memory.
+static_assert(sizeof(ContentDigest) == kContentDigestBytes &&
+              alignof(ContentDigest) == 1);
+
 std::span<const std::byte> take(std::span<const std::byte>& from,
                                 size_t bytes) {
   const auto taken = from.first(bytes);
@@ -27,6 +31,11 @@ Result<std::array<uint32_t, kBlockMethods>> FrameDecoder::decode(
   CAUSEWAY_ASSIGN(const auto material, inflate(parts));
   CAUSEWAY_TRY(check_material(parts, material));
   Cursor at{parts.references, parts.bases, parts.raw, material};
+  if (const uint32_t references = parts.of(BlockMethod::kReference)) {
+    target.look_up(
+        {reinterpret_cast<const ContentDigest*>(parts.references.data()),
+         references});
+  }
   uint64_t block = span.first;
   for (const FrameRun& run : parts.runs()) {
     block += run.gap;

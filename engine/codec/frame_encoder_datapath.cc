@@ -168,12 +168,16 @@ void FrameEncoder::write_parts(std::byte* at) const {
   }
 }
 
-// Zero blocks have no use as a base: what is written to one is new.
+// Zero blocks have no use as a base: what is written to one is new. Nor has
+// what the target may not have found.
 void FrameEncoder::note_sent(const FrameOrder& order) {
   CAUSEWAY_ASSERT(order.digests.size() == count_ &&
                   order.digests_before.size() == count_);
   for (uint32_t i = 0; i < count_; ++i) {
-    if (methods_[i] == BlockMethod::kZero) continue;
+    if (methods_[i] == BlockMethod::kZero ||
+        methods_[i] == BlockMethod::kReference) {
+      continue;
+    }
     order.sent->note(order.region, numbers_[i], order.version, order.digests[i],
                      copy_of(i));
   }

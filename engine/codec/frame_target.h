@@ -23,6 +23,10 @@ class FrameTarget {
   // nullptr. They stand still until the next call.
   virtual const std::byte* base(uint64_t block, uint64_t digest) = 0;
 
+  // All references of the frame, in the order in which content() is asked for
+  // them; once, before it is. They stand still until the frame ends.
+  virtual void look_up(std::span<const ContentDigest> references) = 0;
+
   // kBlockBytes of that content, looked at and found right; else nullptr. They
   // stand still until the next call.
   virtual const std::byte* content(uint64_t block,

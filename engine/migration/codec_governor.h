@@ -42,6 +42,9 @@ class CodecGovernor {
   // Encoded puts may be posted at all.
   bool may_encode() const { return options_.mode != CodecOptions::Mode::kNone; }
 
+  // Once the target has said its word.
+  bool encodes() const { return may_encode() && understood_; }
+
   // Session. The target's word, before the first block: it takes encoded puts.
   void peer_understands(bool encoded_puts);
   // A round begins: the time before it counts for nothing.

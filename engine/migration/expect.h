@@ -9,11 +9,7 @@ template <typename T>
 Result<std::optional<T>> SourceSession::expect(Instant now) {
   CAUSEWAY_ASSIGN(auto message, receive(now));
   if (!message) return std::optional<T>();
-  if (!std::holds_alternative<T>(*message)) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target sent message {} out of turn",
-                      message->index());
-  }
+  if (!std::holds_alternative<T>(*message)) return out_of_turn(*message);
   return std::optional<T>(std::get<T>(std::move(*message)));
 }
 

@@ -12,11 +12,22 @@
 #include <span>
 
 #include "engine/codec/frame_encoder.h"
+#include "engine/content/content_identity.h"
 #include "engine/migration/codec_governor.h"
 #include "engine/migration/image.h"
 #include "engine/path/put.h"
 
 namespace causeway {
+
+// What blocks must have in common to be in one frame.
+struct FrameKind {
+  RegionId region = 0;
+  Version version = 0;
+  // References, by names under this key, of all blocks that are not zero; it
+  // outlives the frame. nullptr: the blocks themselves.
+  const ContentKey* ask = nullptr;
+  bool operator==(const FrameKind&) const = default;
+};
 
 class FrameBuilder {
  public:
@@ -30,7 +41,7 @@ class FrameBuilder {
   bool open() const { return blocks_ > 0; }
   uint32_t room() const { return kFrameBlocksMax - blocks_; }
   // Blocks of this region and version may join the open frame, if any is.
-  bool takes(RegionId region, Version version) const;
+  bool takes(const FrameKind& kind) const { return !open() || kind == kind_; }
 
   // A place for a frame, given that so many puts are released. False: all are
   // with the channel. To be asked before take().
@@ -39,7 +50,7 @@ class FrameBuilder {
   std::span<std::byte> scratch();
 
   // How many of the blocks joined: fewer than all means that the frame is full.
-  uint32_t take(RegionId region, Version version, uint64_t first,
+  uint32_t take(const FrameKind& kind, uint64_t first,
                 std::span<const std::byte> live);
 
   // Ends the frame: its puts, at most kFrameBlocksMax of them: one encoded, or
@@ -49,6 +60,19 @@ class FrameBuilder {
   const FrameTally& tally() const { return encoder_.tally(); }
 
  private:
+  // Names every block and says that the target knows it.
+  class Namer final : public KnownContent {
+   public:
+    explicit Namer(ContentIdentity identity) : identity_(std::move(identity)) {}
+    bool known(RegionId region, uint64_t block, const std::byte* bytes,
+               ContentDigest& digest) override;
+
+   private:
+    ContentIdentity identity_;
+  };
+
+  FrameOrder order();
+  Namer& namer();
   void digest();
   std::span<const Put> raw_puts(std::span<std::byte> slot);
 
@@ -59,8 +83,8 @@ class FrameBuilder {
   std::array<uint64_t, kSlots> busy_until_{};  // put sequence
   std::optional<size_t> slot_;
   uint32_t blocks_ = 0;
-  RegionId region_ = 0;
-  Version version_ = 0;
+  FrameKind kind_;
+  std::optional<Namer> namer_;  // from the first frame that asks on
   std::array<uint64_t, kFrameBlocksMax> digests_{};
   std::array<uint64_t, kFrameBlocksMax> digests_before_{};
   std::array<Put, kFrameBlocksMax> puts_;

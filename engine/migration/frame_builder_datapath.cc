@@ -7,10 +7,6 @@
 
 namespace causeway {
 
-bool FrameBuilder::takes(RegionId region, Version version) const {
-  return !open() || (region == region_ && version == version_);
-}
-
 bool FrameBuilder::find_slot(uint64_t puts_released) {
   for (size_t slot = 0; !slot_ && slot < kSlots; ++slot) {
     if (busy_until_[slot] <= puts_released) slot_ = slot;
@@ -23,11 +19,10 @@ std::span<std::byte> FrameBuilder::scratch() {
   return {slots_.get() + *slot_ * kFrameBytesMax, room() * kBlockBytes};
 }
 
-uint32_t FrameBuilder::take(RegionId region, Version version, uint64_t first,
+uint32_t FrameBuilder::take(const FrameKind& kind, uint64_t first,
                             std::span<const std::byte> live) {
-  CAUSEWAY_ASSERT(slot_ && takes(region, version));
-  region_ = region;
-  version_ = version;
+  CAUSEWAY_ASSERT(slot_ && takes(kind));
+  kind_ = kind;
   const uint32_t taken = encoder_.take(first, live);
   blocks_ += taken;
   return taken;
@@ -38,18 +33,11 @@ std::span<const Put> FrameBuilder::finish(uint64_t puts_before) {
   digest();
   const std::span<std::byte> slot(slots_.get() + *slot_ * kFrameBytesMax,
                                   kFrameBytesMax);
-  FrameOrder order;
-  order.region = region_;
-  order.version = version_;
-  order.level = codec_.level();
-  order.sent = &codec_.sent();
-  order.digests = std::span(digests_).first(blocks_);
-  order.digests_before = std::span(digests_before_).first(blocks_);
   std::span<const Put> puts;
-  if (const auto bytes = encoder_.encode(order, slot)) {
+  if (const auto bytes = encoder_.encode(order(), slot)) {
     const BitRun span = encoder_.span();
     puts_[0] = {
-        {PutKind::kEncoded, region_, version_, span.first,
+        {PutKind::kEncoded, kind_.region, kind_.version, span.first,
          static_cast<uint32_t>(span.count), static_cast<uint32_t>(*bytes)},
         slot.first(*bytes)};
     puts = std::span(puts_).first(1);
@@ -62,10 +50,31 @@ std::span<const Put> FrameBuilder::finish(uint64_t puts_before) {
   return puts;
 }
 
+FrameOrder FrameBuilder::order() {
+  FrameOrder order;
+  order.region = kind_.region;
+  order.version = kind_.version;
+  if (kind_.ask != nullptr) {
+    order.known = &namer();
+    return order;
+  }
+  order.level = codec_.level();
+  order.sent = &codec_.sent();
+  order.digests = std::span(digests_).first(blocks_);
+  order.digests_before = std::span(digests_before_).first(blocks_);
+  return order;
+}
+
+bool FrameBuilder::Namer::known(RegionId, uint64_t, const std::byte* bytes,
+                                ContentDigest& digest) {
+  digest = identity_.digest(bytes);
+  return true;
+}
+
 // Of the copies, and with them of what the target will have. What it has now is
 // what the table said until now.
 void FrameBuilder::digest() {
-  DigestTable& table = image_.digests(region_);
+  DigestTable& table = image_.digests(kind_.region);
   for (uint32_t i = 0; i < blocks_; ++i) {
     const uint64_t block = encoder_.block(i);
     digests_before_[i] = table.at(block);
@@ -86,8 +95,8 @@ std::span<const Put> FrameBuilder::raw_puts(std::span<std::byte> slot) {
       ++stop;
     }
     const uint32_t bytes = (stop - at) * kBlockBytes;
-    puts_[count++] = {{PutKind::kRaw, region_, version_, encoder_.block(at),
-                       stop - at, bytes},
+    puts_[count++] = {{PutKind::kRaw, kind_.region, kind_.version,
+                       encoder_.block(at), stop - at, bytes},
                       slot.subspan(at * kBlockBytes, bytes)};
     at = stop;
   }

@@ -1,5 +1,7 @@
 #include "engine/migration/messages.h"
 
+#include <algorithm>
+
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
 
@@ -25,12 +27,27 @@ void put(ByteWriter& out, const HelloMessage& m) {
     out.put(region.page_bytes);
   }
 }
-void put(ByteWriter& out, const ReadyMessage& m) { out.put(m.put_kinds); }
+void put(ByteWriter& out, const ReadyMessage& m) {
+  out.put(m.put_kinds);
+  out.put(static_cast<uint8_t>(m.content ? 1 : 0));
+  if (!m.content) return;
+  out.put_bytes(m.content->key);
+  out.put(m.content->blocks);
+}
+void put(ByteWriter& out, const MissingMessage& m) {
+  out.put(m.region);
+  out.put(m.first);
+  out.put(m.blocks);
+  out.put_bytes(m.bitmap);
+}
 void put(ByteWriter& out, const RoundEndMessage& m) {
   out.put(m.round);
   out.put(m.fence);
 }
-void put(ByteWriter& out, const SyncedMessage& m) { out.put(m.round); }
+void put(ByteWriter& out, const SyncedMessage& m) {
+  out.put(m.round);
+  out.put_string(std::string_view(m.trouble).substr(0, kWhyBytesMax));
+}
 void put(ByteWriter& out, const FinalMessage& m) {
   out.put(m.fence);
   out.put_bytes(m.state);
@@ -95,7 +112,23 @@ bool get(ByteReader& in, HelloMessage& m) {
 }
 bool get(ByteReader& in, ReadyMessage& m) {
   m.put_kinds = in.get<uint32_t>();
+  const auto offers = in.get<uint8_t>();
+  if (offers == 0) return true;
+  m.content.emplace();
+  const auto key = in.get_bytes(m.content->key.size());
+  if (offers != 1 || key.size() != m.content->key.size()) return false;
+  std::copy(key.begin(), key.end(), m.content->key.begin());
+  m.content->blocks = in.get<uint64_t>();
   return true;
+}
+bool get(ByteReader& in, MissingMessage& m) {
+  m.region = in.get<RegionId>();
+  m.first = in.get<uint64_t>();
+  m.blocks = in.get<uint32_t>();
+  const auto bitmap = in.get_bytes(kMissingBlocksMax / 8);
+  m.bitmap.assign(bitmap.begin(), bitmap.end());
+  if (m.blocks == 0 || m.blocks > kMissingBlocksMax) return false;
+  return m.bitmap.empty() || m.bitmap.size() == (m.blocks + 7) / 8;
 }
 bool get(ByteReader& in, RoundEndMessage& m) {
   m.round = in.get<uint32_t>();
@@ -104,6 +137,7 @@ bool get(ByteReader& in, RoundEndMessage& m) {
 }
 bool get(ByteReader& in, SyncedMessage& m) {
   m.round = in.get<uint32_t>();
+  m.trouble = in.get_string(kWhyBytesMax);
   return true;
 }
 bool get(ByteReader& in, FinalMessage& m) {

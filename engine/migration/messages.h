@@ -7,8 +7,8 @@
 //                <------------------------  Ready
 //     (puts of round k, fence k)  ======>           stage 2, pre-copy
 //     RoundEnd k ------------------------>          disks are synced,
-//                <------------------------  Synced k   so the last sync is
-//                short
+//                <------------------------  Missing... so the last sync is
+//                <------------------------  Synced k   short
 //     ...
 //     (last puts, last fence)     ======>           stage 3, stop-and-copy
 //     Final      ------------------------>          state
@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -27,12 +28,13 @@
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
+#include "engine/content/content_identity.h"
 #include "engine/guest/region.h"
 #include "engine/path/put.h"
 
 namespace causeway {
 
-inline constexpr uint32_t kSessionProtocolVersion = 2;
+inline constexpr uint32_t kSessionProtocolVersion = 3;
 
 // Kinds of puts, a bit each, that an end understands. What the target does not
 // name in Ready the source does not send.
@@ -42,6 +44,9 @@ inline constexpr uint32_t put_kind_bit(PutKind kind) {
 inline constexpr uint32_t kPutKindsKnown = put_kind_bit(PutKind::kRaw) |
                                            put_kind_bit(PutKind::kZero) |
                                            put_kind_bit(PutKind::kEncoded);
+
+// Of one message Missing: a bitmap of 64 KiB, 2 GiB of the guest.
+inline constexpr uint32_t kMissingBlocksMax = 1u << 19;
 
 // How sure the ends make themselves that the content arrived (design, 6a).
 enum class ProofLevel : uint8_t { kLanded = 1, kFrozen = 2, kStrict = 3 };
@@ -56,15 +61,33 @@ struct HelloMessage {
   uint32_t put_kinds = kPutKindsKnown;  // that may come
   std::vector<RegionInfo> regions;
 };
+// The target has content that references may name, so many blocks of it as far
+// as it knows, by names under this key.
+struct ContentOffer {
+  ContentKey key{};
+  uint64_t blocks = 0;
+  bool operator==(const ContentOffer&) const = default;
+};
 struct ReadyMessage {
   uint32_t put_kinds = kPutKindsKnown;  // that may be sent
+  std::optional<ContentOffer> content;  // nothing: no references, please
 };
 struct RoundEndMessage {
   uint32_t round = 0;
   FenceId fence = 0;
 };
+// Before Synced: blocks that came as references and were not found. Bit i of
+// the bitmap, in its byte i / 8 from the lowest bit on, is block first + i; no
+// bitmap: all of them.
+struct MissingMessage {
+  RegionId region = 0;
+  uint64_t first = 0;
+  uint32_t blocks = 0;  // 1 to kMissingBlocksMax
+  std::vector<std::byte> bitmap;
+};
 struct SyncedMessage {
   uint32_t round = 0;
+  std::string trouble;  // why references are not looked for any more, or ""
 };
 struct FinalMessage {
   FenceId fence = 0;  // of the last puts
@@ -94,9 +117,10 @@ struct AbortMessage {
   std::string why;
 };
 
-using Message = std::variant<HelloMessage, ReadyMessage, RoundEndMessage,
-                             SyncedMessage, FinalMessage, PreparedMessage,
-                             CommitMessage, RunningMessage, AbortMessage>;
+using Message =
+    std::variant<HelloMessage, ReadyMessage, RoundEndMessage, SyncedMessage,
+                 FinalMessage, PreparedMessage, CommitMessage, RunningMessage,
+                 AbortMessage, MissingMessage>;
 
 std::vector<std::byte> encode_message(const Message& message);
 Result<Message> decode_message(std::span<const std::byte> bytes);

@@ -22,9 +22,12 @@ VersionTable::VersionTable(const GuestImage& image) {
 }
 
 Placement::Placement(GuestImage& image, VersionTable& versions,
-                     std::span<std::byte> scratch)
+                     std::span<std::byte> scratch, ReferenceDesk* desk,
+                     uint32_t worker)
     : image_(image),
       versions_(versions),
+      desk_(desk),
+      finder_(desk != nullptr ? &desk->finder(worker) : nullptr),
       arriving_(scratch.first(kPutBytesMax)),
       read_back_(scratch.subspan(kPutBytesMax, kPutBytesMax)) {}
 

@@ -14,6 +14,7 @@
 
 #include "engine/codec/frame_decoder.h"
 #include "engine/migration/image.h"
+#include "engine/migration/reference_desk.h"
 #include "engine/path/put_sink.h"
 
 namespace causeway {
@@ -40,8 +41,11 @@ class Placement final : public PutSink, private FrameTarget {
   static constexpr size_t kScratchBytes = 2 * (256u << 10);
 
   // All outlive the placement. `scratch`: kScratchBytes on the worker's node.
+  // `desk`: nullptr where references have not been offered; `worker` is whose
+  // finder of it this is.
   Placement(GuestImage& image, VersionTable& versions,
-            std::span<std::byte> scratch);
+            std::span<std::byte> scratch, ReferenceDesk* desk = nullptr,
+            uint32_t worker = 0);
 
   Result<std::span<std::byte>> begin(const PutHead& head) override;
   Status end(const PutHead& head) override;
@@ -59,6 +63,7 @@ class Placement final : public PutSink, private FrameTarget {
 
   // Of the frame in a put's payload.
   const std::byte* base(uint64_t block, uint64_t digest) override;
+  void look_up(std::span<const ContentDigest> references) override;
   const std::byte* content(uint64_t block,
                            const ContentDigest& digest) override;
   Status zero(uint64_t first, uint32_t blocks) override;
@@ -67,6 +72,9 @@ class Placement final : public PutSink, private FrameTarget {
 
   GuestImage& image_;
   VersionTable& versions_;
+  ReferenceDesk* desk_;
+  ContentFinder* finder_;  // of the desk, if there is one
+  size_t next_reference_ = 0;
   FrameDecoder decoder_;
   PutHead encoded_;                 // whose frame is being decoded
   std::span<std::byte> arriving_;   // half of scratch: a put on its way in

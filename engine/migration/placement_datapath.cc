@@ -65,9 +65,13 @@ const std::byte* Placement::base(uint64_t block, uint64_t digest) {
   return bytes ? bytes->data() : nullptr;
 }
 
-// No index is at this end: nothing is known here by its content.
+void Placement::look_up(std::span<const ContentDigest> references) {
+  next_reference_ = 0;
+  if (finder_ != nullptr) finder_->look_up(references);
+}
+
 const std::byte* Placement::content(uint64_t, const ContentDigest&) {
-  return nullptr;
+  return finder_ != nullptr ? finder_->read(next_reference_++) : nullptr;
 }
 
 Status Placement::zero(uint64_t first, uint32_t blocks) {
@@ -84,9 +88,14 @@ Status Placement::place(uint64_t first, std::span<const std::byte> bytes) {
 
 // The source makes deltas only of what has landed (SentVersions), so that one
 // whose base is not here is a fault: the migration ends, the guest stays there.
-// What landed newer meanwhile is no fault: the delta is stale.
+// What landed newer meanwhile is no fault: the delta is stale. A reference is
+// a question where it was offered: the session answers.
 Status Placement::missing(uint64_t block, BlockMethod method) {
   if (versions_.of(encoded_.region)[block] > encoded_.version) return {};
+  if (method == BlockMethod::kReference && desk_ != nullptr) {
+    desk_->missing().add(encoded_.region, block);
+    return {};
+  }
   return make_error(ErrorCode::kContentMismatch,
                     "block {} of {} came as a {}, and what that needs is not "
                     "here",

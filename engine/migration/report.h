@@ -36,6 +36,10 @@ struct RoundReport {
   Duration time{0};
   double dirty_bytes_s = 0;  // what the guest wrote meanwhile, counted once
   std::string decision;      // why pre-copy went on or stopped
+  // Of a round that sent names instead of blocks: how many, and how many of
+  // these blocks the target had.
+  uint64_t asked_blocks = 0;
+  uint64_t known_blocks = 0;
 };
 
 enum class MigrationMode { kPreCopy, kStopAndCopy };
@@ -54,6 +58,7 @@ struct MigrationReport {
   uint64_t wire_bytes = 0;
   std::array<uint64_t, kBlockMethods> blocks{};  // sent, by method
   std::string codec;                             // the last level, and why
+  std::string dedup;        // whether the target was asked, and why
   Duration first_block{0};  // from the command to the first put
   std::string proof;        // the level asked for
   bool verified = false;    // and it held

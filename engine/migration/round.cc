@@ -90,6 +90,7 @@ bool Round::next_chunk() {
   work.range = {region, run->first, end - run->first};
   work.owed = owed;
   work.version = plan_.version;
+  work.ask = plan_.ask;
   const uint64_t blocks = owed.count(run->first, end - run->first);
   if (!submit(work)) return false;
   blocks_handed_out_ += blocks;

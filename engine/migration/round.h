@@ -21,7 +21,8 @@ struct RoundPlan {
   DirtyLog* rearm = nullptr;
   // Take holes out of `owed` instead of sending them: the first pass.
   bool skip_holes = false;
-  std::vector<BitmapView> owed;  // a region each
+  const ContentKey* ask = nullptr;  // as SendWork's
+  std::vector<BitmapView> owed;     // a region each
 };
 
 class Round {

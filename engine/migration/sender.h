@@ -30,7 +30,8 @@ struct SendWork {
   BlockRange range;
   BitmapView owed;  // of the range's region
   Version version = 0;
-  FenceId fence = 0;  // != 0: a fence, and nothing else
+  FenceId fence = 0;                // != 0: a fence, and nothing else
+  const ContentKey* ask = nullptr;  // references alone; see FrameKind
 };
 
 // Totals, written by the worker; any thread may read.
@@ -98,7 +99,13 @@ class Sender final : public Stepper {
   void flush_frame();
   void sample(std::span<const std::byte> bytes);
   bool encoding() const {
-    return frames_ && (frames_->open() || codec_->level() != kNoDeflate);
+    return frames_ && (frames_->open() || wants_frames());
+  }
+  bool wants_frames() const {
+    return work_->ask != nullptr || codec_->level() != kNoDeflate;
+  }
+  FrameKind frame_kind() const {
+    return {work_->range.region, work_->version, work_->ask};
   }
   void count(BlockMethod method, uint64_t blocks);
   void build_puts(const BitRun& run, std::span<const std::byte> bytes);

@@ -168,8 +168,7 @@ Result<bool> Sender::build_batch() {
 // round's fence ends it at the latest. False: all frames are in flight.
 Result<bool> Sender::build_frames() {
   if (!frames_->find_slot(puts_released_)) return false;
-  const bool joins = frames_->takes(work_->range.region, work_->version) &&
-                     codec_->level() != kNoDeflate;
+  const bool joins = frames_->takes(frame_kind()) && wants_frames();
   if (joins) CAUSEWAY_TRY(gather_frame());
   const bool full = frames_->room() == 0 || work_;
   if (frames_->open() && (full || !joins)) flush_frame();
@@ -209,10 +208,7 @@ void Sender::take_run(const BitRun& run, std::span<const std::byte> bytes) {
     } else {
       const auto live = rest.first(piece.blocks * kBlockBytes);
       if (!piece.zero) sample(live);
-      if (frames_->take(work_->range.region, work_->version, first, live) <
-          piece.blocks) {
-        return;
-      }
+      if (frames_->take(frame_kind(), first, live) < piece.blocks) return;
     }
     done += piece.blocks;
     next_block_ = run.first + done;

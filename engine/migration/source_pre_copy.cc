@@ -20,9 +20,16 @@ Result<SourceSession::Outcome> SourceSession::step_start_log(Instant now) {
   for (const RegionInfo& region : guest_.spec().regions) {
     owed_.push_back(guest_.dirty_log().owed(region.id));
   }
-  begin_round(now, &guest_.dirty_log(), /*skip_holes=*/true);
+  if (!options_.dry_run) asking_.next(dedup_seen());
+  begin_pre_copy_round(now);
   state_ = State::kRound;
   return Outcome::kAgain;
+}
+
+// A sample leaves the holes of the others to who goes over all.
+void SourceSession::begin_pre_copy_round(Instant now) {
+  begin_round(now, &guest_.dirty_log(), !holes_skipped_);
+  holes_skipped_ |= asking_.kind() != RoundKind::kAskSample;
 }
 
 void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
@@ -35,7 +42,10 @@ void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
   plan.version = version_;
   plan.rearm = rearm;
   plan.skip_holes = skip_holes;
-  plan.owed = owed_;
+  plan.ask = asking_.key();
+  plan.owed = asking_.blocks(owed_);
+  round_asked_began_ = sent_blocks(BlockMethod::kReference);
+  round_busy_began_ = codec_totals().busy;
   round_.emplace(std::move(plan), image_, senders_);
   codec_.begin(now, codec_totals());
 }
@@ -43,21 +53,14 @@ void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
 Result<SourceSession::Outcome> SourceSession::step_round(Instant now) {
   // The target may refuse in mid-round; nothing else is due from it.
   CAUSEWAY_ASSIGN(const auto message, receive(now));
-  if (message) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target sent message {} out of turn",
-                      message->index());
-  }
+  if (message) return out_of_turn(*message);
   if (held(now)) return Outcome::kWait;
-  codec_.look(now, codec_totals());
+  if (asking_.kind() == RoundKind::kSend) codec_.look(now, codec_totals());
   if (!round_->fed()) CAUSEWAY_TRY(round_->step());
   const bool landed = round_->landed();
   if (options_.dry_run && (landed || now >= round_began_ + kDryRunTime))
     return end_dry_run(now);
   if (!landed) return Outcome::kWait;
-  for (const RegionInfo& region : guest_.spec().regions) {
-    guest_.dirty_log().ack({region.id, 0, region.blocks()}, version_);
-  }
   end_round(now);
   CAUSEWAY_TRY(control_.send(
       encode_message(RoundEndMessage{static_cast<uint32_t>(fence_), fence_})));
@@ -99,8 +102,15 @@ Result<SourceSession::Outcome> SourceSession::end_dry_run(Instant now) {
 // A sync that is still going on when the guest stops would be blackout: it is
 // waited for while the guest runs.
 Result<SourceSession::Outcome> SourceSession::step_await_synced(Instant now) {
-  CAUSEWAY_ASSIGN(const auto synced, expect<SyncedMessage>(now));
-  if (!synced) return Outcome::kWait;
+  CAUSEWAY_ASSIGN(const auto message, receive(now));
+  if (!message) return Outcome::kWait;
+  if (const auto* missing = std::get_if<MissingMessage>(&*message)) {
+    CAUSEWAY_TRY(asking_.missing(*missing));
+    return Outcome::kAgain;
+  }
+  const auto* synced = std::get_if<SyncedMessage>(&*message);
+  if (synced == nullptr) return out_of_turn(*message);
+  take_answer(*synced);
   deadline_ = kNever;
   decide_began_ = now;
   state_ = State::kDecide;
@@ -115,7 +125,39 @@ void SourceSession::end_round(Instant now) {
   report.wire_bytes = wire_bytes() - round_wire_began_;
   report.time = now - round_began_;
   report_.rounds.push_back(report);
+  // Names go faster than blocks, and say nothing of them.
+  if (asking_.kind() != RoundKind::kSend) return;
+  rounds_blocks_ += report.blocks;
   rounds_time_ += report.time;
+}
+
+// What has landed is acknowledged now: before, the target may have found that
+// it has not what a reference named.
+void SourceSession::take_answer(const SyncedMessage& synced) {
+  const uint64_t asked =
+      sent_blocks(BlockMethod::kReference) - round_asked_began_;
+  asking_.landed(guest_.dirty_log(), version_, asked);
+  if (asking_.kind() == RoundKind::kSend) return;
+  RoundReport& round = report_.rounds.back();
+  round.asked_blocks = asking_.asked_blocks();
+  round.known_blocks = asking_.known_blocks();
+  round.decision = fmt::format(
+      "asked for {} blocks by name, the target had {}{}{}", round.asked_blocks,
+      round.known_blocks, synced.trouble.empty() ? "" : "; ", synced.trouble);
+}
+
+DedupObservation SourceSession::dedup_seen() const {
+  DedupObservation seen;
+  const PathStats path = path_.stats();
+  seen.link_bytes_s = path.delivered_bytes_s;
+  seen.rtt = path.rtt;
+  const Duration busy = codec_totals().busy - round_busy_began_;
+  if (busy > Duration{0}) {
+    seen.ask_bytes_s = static_cast<double>(asking_.asked_blocks() *
+                                           kBlockBytes * senders_.size()) /
+                       seconds(busy);
+  }
+  return seen;
 }
 
 Result<SourceSession::Outcome> SourceSession::step_decide(Instant now) {
@@ -128,12 +170,18 @@ Result<SourceSession::Outcome> SourceSession::step_decide(Instant now) {
     round.dirty_bytes_s = static_cast<double>(dirty_blocks * kBlockBytes) /
                           seconds(decide_began_ - round_began_);
   }
+  if (asking_.kind() != RoundKind::kSend) {
+    asking_.next(dedup_seen());
+    begin_pre_copy_round(now);
+    state_ = State::kRound;
+    return Outcome::kAgain;
+  }
   const ConvergenceDecision decision = decide(dirty_blocks);
   round.decision = decision.why;
   if (decision.stop) {
     state_ = State::kPause;
   } else {
-    begin_round(now, &guest_.dirty_log(), /*skip_holes=*/false);
+    begin_pre_copy_round(now);
     state_ = State::kRound;
   }
   return Outcome::kAgain;
@@ -154,7 +202,7 @@ ConvergenceDecision SourceSession::decide(uint64_t dirty_blocks) {
   seen.dirty_blocks = dirty_blocks;
   seen.rounds_without_gain = rounds_without_gain_;
   if (rounds_time_ > Duration{0}) {
-    seen.rate_bytes_s = static_cast<double>(sent_blocks() * kBlockBytes) /
+    seen.rate_bytes_s = static_cast<double>(rounds_blocks_ * kBlockBytes) /
                         seconds(rounds_time_);
   }
   seen.fixed_blackout = kStopCost + collect_time_ + 2 * path_.stats().rtt;

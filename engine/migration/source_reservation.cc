@@ -29,6 +29,11 @@ Result<SourceSession::Outcome> SourceSession::step_await_ready(Instant now) {
   if (!ready) return Outcome::kWait;
   codec_.peer_understands(
       (ready->put_kinds & put_kind_bit(PutKind::kEncoded)) != 0);
+  asking_.offered(ready->content, codec_.encodes());
+  // Its workers make one each, and have no way to fail.
+  if (ready->content) {
+    CAUSEWAY_TRY(ContentIdentity::create(ready->content->key));
+  }
   deadline_ = kNever;
   const bool runs_on =
       options_.mode == MigrationMode::kPreCopy || options_.dry_run;

@@ -35,6 +35,7 @@ SourceSession::SourceSession(SourceOptions options, Guest& guest,
       senders_(senders),
       wake_(wake),
       codec_(codec),
+      asking_(options_.dedup, image),
       progress_at_(options_.began) {
   report_.guest = guest.spec().name;
   report_.mode = options_.mode;
@@ -183,6 +184,11 @@ Result<std::optional<Message>> SourceSession::receive(Instant now) {
   return std::optional<Message>(std::move(message));
 }
 
+Error SourceSession::out_of_turn(const Message& message) {
+  return make_error(ErrorCode::kPeerBroken,
+                    "the target sent message {} out of turn", message.index());
+}
+
 void SourceSession::lap(const char* line, Instant now) {
   report_.ledger.add(line, now - lap_);
   lap_ = now;
@@ -226,7 +232,10 @@ void SourceSession::finish() {
   for (size_t i = 0; i < kBlockMethods; ++i) {
     report_.blocks[i] = sent_blocks(static_cast<BlockMethod>(i));
   }
+  report_.blocks[static_cast<size_t>(BlockMethod::kReference)] =
+      asking_.known_blocks_total();
   report_.codec = codec_.chosen();
+  report_.dedup = asking_.why();
 }
 
 CodecTotals SourceSession::codec_totals() const {

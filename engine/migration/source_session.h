@@ -28,6 +28,7 @@
 
 #include "engine/base/stepper.h"
 #include "engine/guest/guest.h"
+#include "engine/migration/asking.h"
 #include "engine/migration/codec_governor.h"
 #include "engine/migration/commitment_journal.h"
 #include "engine/migration/image.h"
@@ -48,6 +49,7 @@ struct SourceOptions {
   Instant began;           // when the command came
   Duration time_limit{0};  // from then to the commit; 0: none
   bool dry_run = false;    // a second of round 1, then an estimate, no move
+  DedupMode dedup = DedupMode::kAuto;
 };
 
 // Where the guest is after a failure.
@@ -142,8 +144,11 @@ class SourceSession final : public Stepper {
   Result<Outcome> step_decide(Instant now);
   bool held(Instant now);
   Result<Outcome> end_dry_run(Instant now);
+  void begin_pre_copy_round(Instant now);
   void begin_round(Instant now, DirtyLog* rearm, bool skip_holes);
   void end_round(Instant now);
+  void take_answer(const SyncedMessage& synced);
+  DedupObservation dedup_seen() const;
   ConvergenceDecision decide(uint64_t dirty_blocks);
 
   Result<Outcome> step_pause(Instant now);
@@ -166,6 +171,7 @@ class SourceSession final : public Stepper {
   template <typename T>
   Result<std::optional<T>> expect(Instant now);
   Result<std::optional<Message>> receive(Instant now);
+  static Error out_of_turn(const Message& message);
   Status check_world(Instant now);
   const Error* sender_failure() const;
   Result<Outcome> step_sender_failed(Instant now, const Error& failure);
@@ -218,11 +224,16 @@ class SourceSession final : public Stepper {
   Version version_ = 1;
   FenceId fence_ = 0;
   std::vector<std::byte> guest_state_;  // until it is sent
+  Asking asking_;
+  bool holes_skipped_ = false;
   std::optional<Round> round_;
   Instant round_began_;
   Instant decide_began_;
   uint64_t round_blocks_began_ = 0;
   uint64_t round_wire_began_ = 0;
+  uint64_t round_asked_began_ = 0;
+  Duration round_busy_began_{0};
+  uint64_t rounds_blocks_ = 0;  // of rounds that send, not ask
   Duration rounds_time_{0};
   uint64_t dirty_blocks_least_ = UINT64_MAX;
   uint32_t rounds_without_gain_ = 0;

@@ -35,11 +35,7 @@ Result<SourceSession::Outcome> SourceSession::step_last_collect(Instant now) {
 Result<SourceSession::Outcome> SourceSession::step_last_round(Instant now) {
   if (lap_ <= round_began_) lap("collect", now);
   CAUSEWAY_ASSIGN(const auto message, receive(now));
-  if (message) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target sent message {} out of turn",
-                      message->index());
-  }
+  if (message) return out_of_turn(*message);
   CAUSEWAY_TRY(round_->step());
   if (!round_->fed()) return Outcome::kWait;
   state_ = State::kSaveState;

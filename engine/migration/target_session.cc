@@ -8,7 +8,7 @@ TargetSession::TargetSession(
     Guest& shell, GuestImage& image, ControlChannel& control,
     CommitmentJournal& journal,
     std::span<const std::unique_ptr<Receiver>> receivers, const Notifier& wake,
-    std::function<EngineUse()> engine_use)
+    std::function<EngineUse()> engine_use, ReferenceDesk* desk)
     : shell_(shell),
       image_(image),
       control_(control),
@@ -16,6 +16,7 @@ TargetSession::TargetSession(
       receivers_(receivers),
       wake_(wake),
       engine_use_(std::move(engine_use)),
+      desk_(desk),
       synced_roots_(image.regions(), 0) {}
 
 Instant TargetSession::step(Instant now) {

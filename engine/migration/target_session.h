@@ -24,6 +24,7 @@
 #include "engine/migration/image_proof.h"
 #include "engine/migration/messages.h"
 #include "engine/migration/receiver.h"
+#include "engine/migration/reference_desk.h"
 #include "engine/path/path.h"
 
 namespace causeway {
@@ -37,10 +38,12 @@ struct EngineUse {
 class TargetSession final : public Stepper {
  public:
   // All outlive the session; one thread drives it and calls everything here.
+  // `desk`: the placements', or nullptr: no references.
   TargetSession(Guest& shell, GuestImage& image, ControlChannel& control,
                 CommitmentJournal& journal,
                 std::span<const std::unique_ptr<Receiver>> receivers,
-                const Notifier& wake, std::function<EngineUse()> engine_use);
+                const Notifier& wake, std::function<EngineUse()> engine_use,
+                ReferenceDesk* desk = nullptr);
 
   Instant step(Instant now) override;
   void wait_on(WaitSet& set) const override;
@@ -93,6 +96,7 @@ class TargetSession final : public Stepper {
 
   Status check_hello(const HelloMessage& hello);
   Status check_world();
+  Status end_round(uint32_t round);
   Status sync_disks();
   Result<std::optional<Message>> receive(Instant now);
   Error out_of_turn(const Message& message) const;
@@ -107,6 +111,7 @@ class TargetSession final : public Stepper {
   std::span<const std::unique_ptr<Receiver>> receivers_;
   const Notifier& wake_;
   const std::function<EngineUse()> engine_use_;
+  ReferenceDesk* const desk_;
 
   State state_ = State::kAwaitHello;
   bool cancelled_ = false;

@@ -13,8 +13,10 @@ Result<TargetSession::Outcome> TargetSession::step_await_hello(Instant now) {
   CAUSEWAY_TRY(check_hello(*hello));
   image_.set_digest_key(hello->digest_key);
   proof_level_ = hello->proof;
-  CAUSEWAY_TRY(control_.send(
-      encode_message(ReadyMessage{hello->put_kinds & kPutKindsKnown})));
+  ReadyMessage ready;
+  ready.put_kinds = hello->put_kinds & kPutKindsKnown;
+  if (desk_ != nullptr) ready.content = desk_->offer();
+  CAUSEWAY_TRY(control_.send(encode_message(ready)));
   state_ = State::kReceiving;
   return Outcome::kAgain;
 }
@@ -52,8 +54,7 @@ Result<TargetSession::Outcome> TargetSession::step_receiving(Instant now) {
   CAUSEWAY_ASSIGN(auto message, receive(now));
   if (!message) return Outcome::kWait;
   if (const auto* round = std::get_if<RoundEndMessage>(&*message)) {
-    CAUSEWAY_TRY(sync_disks());
-    CAUSEWAY_TRY(control_.send(encode_message(SyncedMessage{round->round})));
+    CAUSEWAY_TRY(end_round(round->round));
     return Outcome::kAgain;
   }
   auto* last = std::get_if<FinalMessage>(&*message);
@@ -62,6 +63,19 @@ Result<TargetSession::Outcome> TargetSession::step_receiving(Instant now) {
   lap_ = now;
   state_ = State::kLastBlocks;
   return Outcome::kAgain;
+}
+
+Status TargetSession::end_round(uint32_t round) {
+  CAUSEWAY_TRY(sync_disks());
+  SyncedMessage synced;
+  synced.round = round;
+  if (desk_ != nullptr) {
+    for (MissingMessage& message : desk_->missing().take()) {
+      CAUSEWAY_TRY(control_.send(encode_message(std::move(message))));
+    }
+    synced.trouble = desk_->trouble();
+  }
+  return control_.send(encode_message(std::move(synced)));
 }
 
 // Only what changed since the last sync; the digest root tells.

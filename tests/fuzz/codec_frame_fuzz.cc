@@ -30,7 +30,12 @@ class Watcher final : public FrameTarget {
   const std::byte* base(uint64_t, uint64_t digest) override {
     return digest % 2 == 0 ? nullptr : block_.data();
   }
+  void look_up(std::span<const ContentDigest> references) override {
+    announced_ = references;
+  }
   const std::byte* content(uint64_t, const ContentDigest& digest) override {
+    CAUSEWAY_ASSERT(!announced_.empty() && announced_.front() == digest);
+    announced_ = announced_.subspan(1);
     return digest[0] == std::byte{0} ? nullptr : block_.data();
   }
   Status zero(uint64_t first, uint32_t blocks) override {
@@ -61,6 +66,7 @@ class Watcher final : public FrameTarget {
     blocks_ += blocks;
   }
 
+  std::span<const ContentDigest> announced_;
   Bytes block_ = Bytes(kBlockBytes, std::byte{0x21});
   uint64_t end_;
   uint64_t next_ = kFirst;

@@ -21,7 +21,7 @@ SimMigration::SimMigration(const SimMigrationOptions& options)
       outbound_(link.outbound()),
       inbound_(link.inbound()) {
   open_source(options);
-  open_target(options.streams);
+  open_target(options);
   simulator.add(guest);
   simulator.add(shell);
   for (auto& sender : senders_) simulator.add(*sender);
@@ -54,14 +54,19 @@ void SimMigration::open_source(const SimMigrationOptions& options) {
       source_journal, senders_, source_wake_, codec_);
 }
 
-void SimMigration::open_target(uint32_t streams) {
+void SimMigration::open_target(const SimMigrationOptions& options) {
   target_image_ = std::make_unique<GuestImage>(shell.open_stores(), 0);
   versions_ = std::make_unique<VersionTable>(*target_image_);
   target_control_ = inbound_->accept_control().value();
-  for (uint32_t i = 0; i < streams; ++i) {
+  if (options.index != nullptr) {
+    desk_ = ReferenceDesk::open(*options.index, options.content_key,
+                                *target_image_, options.streams)
+                .value();
+  }
+  for (uint32_t i = 0; i < options.streams; ++i) {
     scratch_.emplace_back(Placement::kScratchBytes);
     placements_.push_back(std::make_unique<Placement>(
-        *target_image_, *versions_, scratch_.back()));
+        *target_image_, *versions_, scratch_.back(), desk_.get(), i));
     bulk_receivers_.push_back(
         inbound_->accept_bulk(i, *placements_.back()).value());
     receivers_.push_back(
@@ -69,7 +74,7 @@ void SimMigration::open_target(uint32_t streams) {
   }
   target_ = std::make_unique<TargetSession>(
       shell, *target_image_, *target_control_, target_journal, receivers_,
-      target_wake_, [] { return EngineUse{}; });
+      target_wake_, [] { return EngineUse{}; }, desk_.get());
 }
 
 bool SimMigration::run() {

@@ -23,6 +23,9 @@ struct SimMigrationOptions {
   uint32_t streams = 2;
   uint64_t bandwidth_bytes_s = 0;
   CodecOptions codec{CodecOptions::Mode::kNone, kCodecLevelNone};
+  // What the target has; outlives the run. nullptr: no content index.
+  ContentIndex* index = nullptr;
+  ContentKey content_key{};
 };
 
 class SimMigration {
@@ -48,7 +51,7 @@ class SimMigration {
 
  private:
   void open_source(const SimMigrationOptions& options);
-  void open_target(uint32_t streams);
+  void open_target(const SimMigrationOptions& options);
 
   Notifier source_wake_;
   Notifier target_wake_;
@@ -59,6 +62,7 @@ class SimMigration {
   std::unique_ptr<GuestImage> source_image_;
   std::unique_ptr<GuestImage> target_image_;
   std::unique_ptr<VersionTable> versions_;
+  std::unique_ptr<ReferenceDesk> desk_;
   std::unique_ptr<ControlChannel> source_control_;
   std::unique_ptr<ControlChannel> target_control_;
   std::vector<std::unique_ptr<BulkChannel>> channels_;

@@ -31,7 +31,13 @@ class Memory final : public FrameTarget {
   const std::byte* base(uint64_t block, uint64_t expected) override {
     return digest(block) == expected ? blocks[block].data() : nullptr;
   }
+  void look_up(std::span<const ContentDigest> references) override {
+    EXPECT_TRUE(announced.empty());
+    announced.assign(references.begin(), references.end());
+  }
   const std::byte* content(uint64_t, const ContentDigest& digest) override {
+    EXPECT_TRUE(!announced.empty() && announced.front() == digest);
+    announced.erase(announced.begin());
     const auto found = contents.find(digest);
     return found == contents.end() ? nullptr : found->second.data();
   }
@@ -60,6 +66,7 @@ class Memory final : public FrameTarget {
   std::map<uint64_t, Block> blocks;
   std::map<ContentDigest, Block> contents;
   std::vector<uint64_t> lacking;
+  std::vector<ContentDigest> announced;
 };
 
 // Knows a block if the memory has its content.

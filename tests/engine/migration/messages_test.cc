@@ -21,8 +21,12 @@ std::vector<Message> samples() {
   return {
       hello,
       ReadyMessage{},
+      ReadyMessage{kPutKindsKnown, ContentOffer{{std::byte{3}}, 1000}},
+      MissingMessage{1, 77, 12, {}},
+      MissingMessage{1, 77, 12, {std::byte{1}, std::byte{2}}},
       RoundEndMessage{3, 3},
-      SyncedMessage{3},
+      SyncedMessage{3, ""},
+      SyncedMessage{4, "the store went home"},
       FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
       prepared,
       CommitMessage{},

@@ -1,0 +1,78 @@
+// Asking: the source's side of references. Which rounds of a migration ask the
+// target for blocks by their names instead of sending them, what of a round's
+// blocks the target misses, and what may therefore be acknowledged.
+//
+//   offered() -> next() -> a round of that kind -> missing()... -> landed()
+//        -> next() ...                         until next() says kSend
+//
+// Belongs to the session.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/guest/dirty_log.h"
+#include "engine/migration/missing_blocks.h"
+#include "engine/policy/dedup_choice.h"
+
+namespace causeway {
+
+// What a round does with the blocks that are not zero.
+enum class RoundKind : uint8_t { kSend, kAskSample, kAskAll };
+
+class Asking {
+ public:
+  // Groups of a sample, spread over the guest, and blocks of a group: 32 MiB,
+  // hashed in some 30 ms, and enough to tell 2 % from nothing.
+  static constexpr uint64_t kSampleGroups = 128;
+  static constexpr uint64_t kSampleGroupBlocks = 64;
+
+  Asking(DedupMode mode, const GuestImage& image)
+      : mode_(mode), image_(image) {}
+
+  // The target's word. Nothing to offer, or `able` false: no round asks.
+  void offered(const std::optional<ContentOffer>& offer, bool able);
+
+  // Of the next round; `seen` is filled with what only the session knows
+  // (ask_bytes_s, link_bytes_s, rtt).
+  RoundKind next(DedupObservation seen);
+  RoundKind kind() const { return kind_; }
+  // Of a round that asks; else nullptr.
+  const ContentKey* key() const {
+    return kind_ == RoundKind::kSend ? nullptr : &offer_->key;
+  }
+  // What a round of this kind goes over, of what is owed.
+  std::vector<BitmapView> blocks(const std::vector<BitmapView>& owed);
+
+  // kPeerBroken: see mark_missing(); or nothing was asked.
+  Status missing(const MissingMessage& message);
+  // The round has landed, and `asked` blocks of it were named. Acknowledges
+  // what the target has now.
+  void landed(DirtyLog& log, Version version, uint64_t asked);
+
+  uint64_t asked_blocks() const { return asked_; }  // in the last such round
+  uint64_t known_blocks() const { return known_; }
+  uint64_t known_blocks_total() const { return known_total_; }
+  const std::string& why() const { return why_; }
+
+ private:
+  void make_sample(const std::vector<BitmapView>& owed);
+  uint64_t missing_blocks() const;
+  void acknowledge(DirtyLog& log, Version version, RegionId region);
+
+  const DedupMode mode_;
+  const GuestImage& image_;
+  std::optional<ContentOffer> offer_;
+  RoundKind kind_ = RoundKind::kSend;
+  bool ended_ = true;  // no round asks any more
+  bool sampled_ = false;
+  std::vector<Bitmap> sample_;   // a region each; empty: none was made
+  std::vector<Bitmap> missing_;  // of the round
+  uint64_t asked_ = 0;
+  uint64_t known_ = 0;
+  uint64_t known_total_ = 0;
+  std::string why_;
+};
+
+}  // namespace causeway
