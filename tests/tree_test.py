@@ -48,6 +48,7 @@ LIBRARY_HOMES = [
     (r"linux/if_packet\.h", ["tools/wan-emulator/packet_port"]),
     (r"openssl/", ["engine/path/tcp/", "tools/pki/",
                      "engine/content/content_identity",
+                     "engine/content/content_key",
                      "engine/control/tls_handshake"]),
     (r"rocksdb/", ["engine/content/rocksdb_content_index.cc"]),
 ]

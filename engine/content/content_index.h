@@ -11,7 +11,8 @@
 // In batches, so that nobody waits a round trip a block. Any thread; the spans
 // stand still during a call. Bounded: what is full forgets something, or says
 // kNoSpace and keeps what it has. After kIo or kUnreachable the index may still
-// serve the next call; going on without it is always right.
+// serve the next call; going on without it is always right. One that was opened
+// to be read says kPermission to what would change it.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,11 @@ struct ContentEntry {
   ContentDigest digest;
   ContentPlace place;
 };
+
+// What an index that outlives its process is opened for. Any number of
+// processes may read, also while one writes; they see what was there when they
+// opened it.
+enum class ContentAccess { kReadOnly, kReadWrite };
 
 // As far as the index knows; a store that counts lazily estimates.
 struct ContentIndexStats {

@@ -6,9 +6,11 @@
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <shared_mutex>
@@ -83,6 +85,17 @@ Status status_of(const rocksdb::Status& status, const std::string& folder) {
                     status.ToString());
 }
 
+Status make_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return errno_error(errno, "Making the content index " + folder);
+}
+
+// Whether there is a database: RocksDB's first file.
+bool has_index(const std::string& folder) {
+  struct stat info {};
+  return ::stat((folder + "/CURRENT").c_str(), &info) == 0;
+}
+
 // The sources. Nothing of RocksDB is called with the mutex held: a write may
 // wait for a compaction, and that looks at them.
 struct SharedSources {
@@ -107,6 +120,10 @@ class ErasedFilter final : public rocksdb::CompactionFilter {
  private:
   SharedSources& sources_;
 };
+
+// How often opening to read is tried: a writer may remove a file after the
+// list of files was read and before it is open, which RocksDB calls damage.
+constexpr int kReadOnlyTries = 20;
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
@@ -150,7 +167,13 @@ struct RocksDbContentIndex::Impl {
     }
   }
 
+  using Families = std::vector<rocksdb::ColumnFamilyDescriptor>;
+
   Status open(const RocksDbContentOptions& options);
+  Status open_to_read(const Families& families);
+  Status open_to_write(const Families& families);
+  rocksdb::Status take(const rocksdb::Status& status);
+  Status check_writable() const;
   Status load_sources();
   Status load_source(const rocksdb::Slice& key, const rocksdb::Slice& value);
   uint64_t property(const std::string& name) const;
@@ -158,34 +181,72 @@ struct RocksDbContentIndex::Impl {
 
   std::string folder;
   uint64_t disk_bytes_max = 0;
+  ContentAccess access = ContentAccess::kReadOnly;
   std::mutex changing;  // of sources: one at a time, on the disk first
   SharedSources sources;
   ErasedFilter filter;
   std::unique_ptr<rocksdb::DB> db;  // before what its threads use goes
   rocksdb::ColumnFamilyHandle* places = nullptr;  // the default family
   rocksdb::ColumnFamilyHandle* others = nullptr;  // the sources
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
 };
 
 Status RocksDbContentIndex::Impl::open(const RocksDbContentOptions& options) {
   disk_bytes_max = options.disk_bytes_max;
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families{
+  access = options.access;
+  const Families families{
       {rocksdb::kDefaultColumnFamilyName, places_options(options, filter)},
       {kSourcesFamily, {}}};
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(database_options(), folder,
-                                                   families, &handles, &opened);
+  if (access == ContentAccess::kReadOnly) {
+    CAUSEWAY_TRY(open_to_read(families));
+  } else {
+    CAUSEWAY_TRY(open_to_write(families));
+  }
+  return load_sources();
+}
+
+Status RocksDbContentIndex::Impl::open_to_read(const Families& families) {
+  if (!has_index(folder)) {
+    return make_error(ErrorCode::kNotFound, "There is no content index in {}.",
+                      folder);
+  }
+  rocksdb::Status status;
+  for (int tries = 0; tries < kReadOnlyTries; ++tries) {
+    status = take(rocksdb::DB::OpenForReadOnly(database_options(), folder,
+                                               families, &handles, &opened));
+    if (!status.IsIOError() && !status.IsCorruption()) break;
+  }
+  return status_of(status, folder);
+}
+
+Status RocksDbContentIndex::Impl::open_to_write(const Families& families) {
+  CAUSEWAY_TRY(make_folder(folder));
+  const rocksdb::Status status = take(rocksdb::DB::Open(
+      database_options(), folder, families, &handles, &opened));
   if (status.IsIOError() &&
       status.ToString().find("lock ") != std::string::npos) {
     return make_error(ErrorCode::kAlreadyExists,
-                      "The content index in {} is in use: {}", folder,
-                      status.ToString());
+                      "The content index in {} is being written by another "
+                      "process: {}",
+                      folder, status.ToString());
   }
-  CAUSEWAY_TRY(status_of(status, folder));
+  return status_of(status, folder);
+}
+
+// What an Open() has left in `opened` and `handles` is ours.
+rocksdb::Status RocksDbContentIndex::Impl::take(const rocksdb::Status& status) {
+  if (!status.ok()) return status;
   db.reset(opened);
   places = handles[0];
   others = handles[1];
-  return load_sources();
+  return status;
+}
+
+Status RocksDbContentIndex::Impl::check_writable() const {
+  if (access == ContentAccess::kReadWrite) return {};
+  return make_error(ErrorCode::kPermission,
+                    "The content index in {} was opened to be read.", folder);
 }
 
 Status RocksDbContentIndex::Impl::load_sources() {
@@ -251,6 +312,7 @@ Result<std::unique_ptr<RocksDbContentIndex>> RocksDbContentIndex::open(
 
 Result<ContentSourceId> RocksDbContentIndex::add_source(
     const ContentSource& source) {
+  CAUSEWAY_TRY(impl_->check_writable());
   const std::scoped_lock one(impl_->changing);
   // Only who has `changing` changes it: reading needs no more.
   SourceTable& table = impl_->sources.table;
@@ -275,6 +337,7 @@ Result<ContentSource> RocksDbContentIndex::source(ContentSourceId id) {
 }
 
 Status RocksDbContentIndex::put(std::span<const ContentEntry> entries) {
+  CAUSEWAY_TRY(impl_->check_writable());
   {
     const std::shared_lock lock(impl_->sources.mutex);
     CAUSEWAY_TRY(impl_->sources.table.check(entries));
@@ -318,6 +381,7 @@ Status RocksDbContentIndex::find(
 }
 
 Status RocksDbContentIndex::erase(ContentSourceId id) {
+  CAUSEWAY_TRY(impl_->check_writable());
   const std::scoped_lock one(impl_->changing);
   SourceTable& table = impl_->sources.table;
   if (!table.has(id)) return table.at(id).error();
@@ -344,6 +408,7 @@ Result<ContentIndexStats> RocksDbContentIndex::stats() {
 }
 
 Status RocksDbContentIndex::compact() {
+  CAUSEWAY_TRY(impl_->check_writable());
   rocksdb::CompactRangeOptions options;
   options.bottommost_level_compaction =
       rocksdb::BottommostLevelCompaction::kForce;

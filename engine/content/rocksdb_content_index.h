@@ -9,7 +9,9 @@
 // 1.6 bytes a block, and what open() is told.
 //
 // RocksDB has threads of its own, which write and compact. One process at a
-// time has the folder open.
+// time has the folder open to write. Those that read need no lock: they keep
+// the files that were there open, so that a writer may remove them, and a
+// killed one leaves nothing behind.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +23,7 @@
 namespace causeway {
 
 struct RocksDbContentOptions {
+  ContentAccess access = ContentAccess::kReadWrite;
   uint64_t cache_bytes = 64u << 20;   // blocks of places, read again and again
   uint64_t buffer_bytes = 32u << 20;  // of what is not yet on the disk; twice
   // Of places: 1 TiB of content has some 10 GiB. What is being compacted is
@@ -30,8 +33,9 @@ struct RocksDbContentOptions {
 
 class RocksDbContentIndex final : public ContentIndex {
  public:
-  // Makes the folder, not its parents. kAlreadyExists: another process, or this
-  // one, has it open. kIo: damaged or not readable, with what to do.
+  // To write: makes the folder (0700), not its parents (kNotFound);
+  // kAlreadyExists: another process, or this one, writes it. To read:
+  // kNotFound. kIo: damaged or not readable, with what to do.
   static Result<std::unique_ptr<RocksDbContentIndex>> open(
       const std::string& folder, const RocksDbContentOptions& options = {});
   ~RocksDbContentIndex() override;

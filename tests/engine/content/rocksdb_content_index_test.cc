@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "tests/contract/content_index_contract.h"
 #include "tests/engine/content/test_folder.h"
@@ -170,7 +172,100 @@ TEST_F(RocksDbIndex, SaysThatItIsDamaged) {
 TEST_F(RocksDbIndex, NeedsItsParentFolder) {
   const auto nowhere = RocksDbContentIndex::open(folder_.at("no/where"));
   ASSERT_FALSE(nowhere);
-  EXPECT_EQ(nowhere.error().code, ErrorCode::kIo);
+  EXPECT_EQ(nowhere.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(RocksDbIndex, ItsFolderIsItsOwners) {
+  open();
+  EXPECT_EQ(std::filesystem::status(path_).permissions(),
+            std::filesystem::perms::owner_all);
+}
+
+class RocksDbReader : public RocksDbIndex {
+ protected:
+  void read() {
+    auto index =
+        RocksDbContentIndex::open(path_, {.access = ContentAccess::kReadOnly});
+    ASSERT_TRUE(index) << index.error().message;
+    writer_ = std::move(index_);
+    index_ = std::move(*index);
+  }
+  std::unique_ptr<RocksDbContentIndex> writer_;
+};
+
+TEST_F(RocksDbReader, FindsWhatIsThereWhileAnotherWrites) {
+  open();
+  const ContentSourceId a = add("/a");
+  for (uint64_t i = 0; i < 10; ++i) {
+    ASSERT_TRUE(put(a, i * 1000, (i + 1) * 1000));
+  }
+  read();
+  EXPECT_EQ(found(0, 1000), 1000u);
+  EXPECT_EQ(found(9000, 10000), 1000u);
+  EXPECT_EQ(index_->source(a)->name, "/a");
+  // The writer goes on, and removes the files that the reader has open.
+  const auto late = writer_->add_source({ContentKind::kFile, "/late"});
+  ASSERT_TRUE(late);
+  ASSERT_TRUE(writer_->compact());
+  const std::vector<ContentEntry> more{{digest_of(20000), {*late, 0}}};
+  ASSERT_TRUE(writer_->put(more));
+  ASSERT_TRUE(writer_->compact());
+  EXPECT_EQ(found(0, 1000), 1000u);
+  EXPECT_EQ(index_->stats()->sources, 1u);
+  // Who opens it anew sees it.
+  std::swap(index_, writer_);
+  read();
+  EXPECT_EQ(index_->source(*late)->name, "/late");
+  EXPECT_EQ(found(9000, 10000), 1000u);
+}
+
+TEST_F(RocksDbReader, ChangesNothing) {
+  open();
+  const ContentSourceId a = add("/a");
+  ASSERT_TRUE(put(a, 0, 1000));
+  read();
+  const auto code = [](const Status& status) {
+    return status ? ErrorCode::kInternal : status.error().code;
+  };
+  EXPECT_EQ(code(put(a, 0, 10)), ErrorCode::kPermission);
+  EXPECT_EQ(code(index_->erase(a)), ErrorCode::kPermission);
+  EXPECT_EQ(code(index_->compact()), ErrorCode::kPermission);
+  EXPECT_EQ(index_->add_source({ContentKind::kFile, "/b"}).error().code,
+            ErrorCode::kPermission);
+  EXPECT_EQ(found(0, 1000), 1000u);
+}
+
+// The race between a reader that opens files and a writer that removes them.
+TEST_F(RocksDbReader, OpensWhileFilesComeAndGo) {
+  open();
+  const ContentSourceId a = add("/a");
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    for (uint64_t i = 0; !done; ++i) {
+      EXPECT_TRUE(put(a, i % 50 * 1000, (i % 50 + 1) * 1000));
+      EXPECT_TRUE(index_->compact());
+    }
+  });
+  for (int i = 0; i < 60; ++i) {
+    const auto reader =
+        RocksDbContentIndex::open(path_, {.access = ContentAccess::kReadOnly});
+    EXPECT_TRUE(reader) << reader.error().message;
+  }
+  done = true;
+  writer.join();
+}
+
+TEST_F(RocksDbReader, SaysThatThereIsNoIndex) {
+  const auto none =
+      RocksDbContentIndex::open(path_, {.access = ContentAccess::kReadOnly});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  std::filesystem::create_directory(path_);
+  const auto empty =
+      RocksDbContentIndex::open(path_, {.access = ContentAccess::kReadOnly});
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, ErrorCode::kNotFound);
 }
 
 }  // namespace
