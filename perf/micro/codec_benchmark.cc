@@ -160,6 +160,7 @@ class Nowhere final : public FrameTarget {
   const std::byte* base(uint64_t block, uint64_t) override {
     return &bases_[block * kBlockBytes];
   }
+  void look_up(std::span<const ContentDigest>) override {}
   const std::byte* content(uint64_t, const ContentDigest&) override {
     return nullptr;
   }

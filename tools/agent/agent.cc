@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "engine/content/index_location.h"
 #include "tools/agent/recovery.h"
 
 namespace causeway {
@@ -25,6 +26,10 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             options.memory_limit_bytes,
             options.tls,
             options.wan_port,
+            options.index.empty() ? content_index_in(store.folder())
+                                  : options.index,
+            options.index_key.empty() ? content_key_in(store.folder())
+                                      : options.index_key,
             std::move(store),
             VmmLauncher(options.program_folder, options.vmm_arguments),
             std::move(journal),

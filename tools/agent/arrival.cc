@@ -64,7 +64,11 @@ Status Arrival::prepare(const std::string& peer,
                          {"journal", host_->store.journal()},
                          {"listen", host_->mover_listen},
                          {"token", request.token()},
-                         {"streams", request.streams()}};
+                         {"streams", request.streams()},
+                         {"content",
+                          {{"location", host_->index},
+                           {"key_file", host_->index_key},
+                           {"domain", config.domain()}}}};
   add_tls(&spec, host_->tls, peer);
   add_path(&spec, request.path(), host_->wan_port);
   CAUSEWAY_TRY(mover_->give_spec(spec));

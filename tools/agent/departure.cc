@@ -11,6 +11,7 @@
 #include "engine/base/stop_point.h"
 #include "engine/control/agent_address.h"
 #include "engine/policy/codec_options.h"
+#include "engine/policy/dedup_choice.h"
 #include "engine/policy/path_choice.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
@@ -41,6 +42,10 @@ std::string codec_of(const control::MigrateRequest& request) {
   return request.codec().empty() ? "auto" : request.codec();
 }
 
+std::string dedup_of(const control::MigrateRequest& request) {
+  return request.dedup().empty() ? "auto" : request.dedup();
+}
+
 Status check_request(const control::MigrateRequest& request) {
   const auto invalid = [](std::string message) {
     return Error{ErrorCode::kInvalidArgument, std::move(message)};
@@ -64,6 +69,12 @@ Status check_request(const control::MigrateRequest& request) {
     return invalid("a blackout of at most 0 is not possible");
   }
   CAUSEWAY_TRY(parse_codec(codec_of(request)));
+  if (!dedup_mode_from_name(dedup_of(request))) {
+    return invalid(
+        fmt::format("\"{}\" is no way to dedup; there are auto, on "
+                    "and off",
+                    request.dedup()));
+  }
   return {};
 }
 
@@ -277,6 +288,7 @@ Status Departure::give_spec() {
                          {"streams", request_.streams()},
                          {"bandwidth_bytes_s", request_.bandwidth_bytes_s()},
                          {"codec", codec_of(request_)},
+                         {"dedup", dedup_of(request_)},
                          {"mode", request_.mode()},
                          {"max_blackout_us", request_.max_blackout_us()},
                          {"proof", request_.proof()},

@@ -16,6 +16,7 @@ nlohmann::json config_to_json(const control::GuestConfig& config) {
           {"content", config.content()},
           {"used", config.used()},
           {"seed", config.seed()},
+          {"domain", config.domain()},
           {"tracker", config.tracker()},
           {"cpu_mask", std::vector<std::string>(config.cpu_mask().begin(),
                                                 config.cpu_mask().end())}};
@@ -34,6 +35,7 @@ control::GuestConfig config_from_json(const nlohmann::json& json) {
   config.set_content(json.at("content").get<std::string>());
   config.set_used(json.at("used").get<double>());
   config.set_seed(json.at("seed").get<uint64_t>());
+  config.set_domain(json.value("domain", ""));  // older agents wrote none
   config.set_tracker(json.at("tracker").get<std::string>());
   for (const auto& feature : json.at("cpu_mask")) {
     config.add_cpu_mask(feature.get<std::string>());

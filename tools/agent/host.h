@@ -26,6 +26,8 @@ struct Host {
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
   std::optional<TlsFiles> tls;  // of this host; nothing: in the clear
   std::optional<PortOptions> wan_port;  // nothing: kernel sockets
+  std::string index;                    // of content: open_content_index()
+  std::string index_key;                // the file of its names' key
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;

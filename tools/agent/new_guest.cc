@@ -135,6 +135,11 @@ Result<std::string> complete_config(control::GuestConfig* config) {
     // Half the range: it is a signed number to some who read the record.
     config->set_seed((seed >> 1) | 1);
   }
+  if (config->domain().size() > kNameBytesMax) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "a trust domain's name has at most {} bytes",
+                      kNameBytesMax);
+  }
   CAUSEWAY_TRY(check_memory_size(*config));
   CAUSEWAY_TRY(complete_disk(config));
   return notice;

@@ -219,6 +219,17 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "and its local socket (repeatable)")
       ->type_name("NAME");
   add_port_options(command, &arguments->wan_port);
+  command
+      ->add_option("--index", arguments->agent.index,
+                   "Content index of this host or site: what is in it need "
+                   "not come over the link; see causeway index (default: the "
+                   "state folder's, if there is one)")
+      ->type_name("LOCATION");
+  command
+      ->add_option("--index-key", arguments->agent.index_key,
+                   "File with the key of its names (default: the state "
+                   "folder's)")
+      ->type_name("FILE");
   add_bytes_option(command, "--memory-limit",
                    &arguments->agent.memory_limit_bytes,
                    "Memory that guests may have here in all (0: no limit)");

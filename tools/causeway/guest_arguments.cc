@@ -35,6 +35,10 @@ void GuestArguments::add_options(CLI::App* app) {
       ->capture_default_str();
   app->add_option("--seed", seed_, "Of its random choices (0: a random one)")
       ->capture_default_str();
+  app->add_option("--domain", domain_,
+                  "Trust domain: its content is compared with content of the "
+                  "same domain alone")
+      ->type_name("NAME");
   app->add_option("--tracker", tracker_, "KVM's dirty tracking")
       ->check(CLI::IsMember({"bitmap", "ring"}))
       ->capture_default_str();
@@ -61,6 +65,7 @@ Result<control::GuestConfig> GuestArguments::config(
   config.set_content(content_);
   config.set_used(used_);
   config.set_seed(seed_);
+  config.set_domain(domain_);
   config.set_tracker(tracker_);
   for (const std::string& feature : cpu_mask_) config.add_cpu_mask(feature);
   CAUSEWAY_TRY(set_disk(&config));

@@ -31,6 +31,7 @@ class GuestArguments {
   std::string content_ = "random";
   double used_ = 1;
   uint64_t seed_ = 0;
+  std::string domain_;
   std::string tracker_ = "bitmap";
   std::vector<std::string> cpu_mask_;
   std::string hypervisor_;

@@ -41,6 +41,12 @@ void MigrateArguments::add_options(CLI::App* app) {
         return codec ? std::string() : codec.error().message;
       })
       ->capture_default_str();
+  app->add_option("--dedup", dedup_,
+                  "Ask the target for blocks by their names before sending "
+                  "them: auto: if it has a content index and a sample says "
+                  "that it pays; needs a codec")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
   app->add_option("--proof", proof_,
                   "landed: every block's digest before the guest runs there; "
                   "frozen: and afterwards all of the frozen source; strict: "
@@ -73,6 +79,7 @@ control::MigrateRequest MigrateArguments::request(const std::string& guest,
   request.mutable_path()->set_datagram_bytes(datagram_bytes_);
   request.set_bandwidth_bytes_s(bandwidth_bytes_s_);
   request.set_codec(codec_);
+  request.set_dedup(dedup_);
   request.set_proof(proof_);
   request.set_time_limit_us(static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(time_limit_)

@@ -15,7 +15,7 @@
 namespace causeway {
 
 // --mode --max-blackout --path --congestion --datagram-bytes --streams
-// --bandwidth --codec --proof
+// --bandwidth --codec --dedup --proof
 class MigrateArguments {
  public:
   void add_options(CLI::App* app);
@@ -35,6 +35,7 @@ class MigrateArguments {
   std::string congestion_ = "bbr2";
   uint32_t datagram_bytes_ = 0;
   std::string codec_ = "auto";
+  std::string dedup_ = "auto";
   std::string proof_ = "frozen";
   Duration time_limit_{0};
   bool dry_run_ = false;

@@ -112,6 +112,7 @@ std::string report_text(const nlohmann::json& report) {
                       format_bytes(count_member(bytes, "state")),
                       format_bytes(count_member(bytes, "wire")));
   text += codec_text(report);
+  text += fmt::format("  dedup    {}\n", text_member(report, "dedup"));
   text += proof_text(report);
   const nlohmann::json& engine = member(report, "engine");
   text += fmt::format("  engine   cpu {:.2f} s, memory {}\n",

@@ -18,6 +18,8 @@ json rounds_json(const std::vector<RoundReport>& rounds) {
                     {"wire_bytes", round.wire_bytes},
                     {"seconds", seconds(round.time)},
                     {"dirty_rate", round.dirty_bytes_s},
+                    {"asked", round.asked_blocks},
+                    {"known", round.known_blocks},
                     {"decision", round.decision}});
   }
   return list;
@@ -105,6 +107,7 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
             {"deflated", sent_bytes(report, BlockMethod::kDeflated)},
             {"raw", sent_bytes(report, BlockMethod::kRaw)}}},
           {"codec", report.codec},
+          {"dedup", report.dedup},
           {"proof", report.proof},
           {"proof_s", seconds(report.proof_time)},
           {"verified", report.verified},

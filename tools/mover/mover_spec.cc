@@ -118,6 +118,12 @@ Status parse_source(const json& members, MoverSpec& spec) {
     CAUSEWAY_ASSIGN(const std::string codec, text(members, "codec"));
     CAUSEWAY_ASSIGN(spec.codec, parse_codec(codec));
   }
+  if (members.contains("dedup")) {
+    CAUSEWAY_ASSIGN(const std::string dedup, text(members, "dedup"));
+    const auto mode = dedup_mode_from_name(dedup);
+    if (!mode) return bad("dedup", "auto, on or off");
+    spec.dedup = *mode;
+  }
   CAUSEWAY_ASSIGN(const uint64_t blackout_us,
                   number(members, "max_blackout_us", 1, 3'600'000'000));
   spec.blackout_max = std::chrono::microseconds(blackout_us);
@@ -142,6 +148,17 @@ Status parse_source(const json& members, MoverSpec& spec) {
     }
   }
   return bad("proof", "landed, frozen or strict");
+}
+
+Result<std::optional<MoverSpec::Content>> content(const json& spec) {
+  const auto found = spec.find("content");
+  if (found == spec.end()) return std::optional<MoverSpec::Content>();
+  if (!found->is_object()) return bad("content", "an object");
+  MoverSpec::Content content;
+  CAUSEWAY_ASSIGN(content.location, text(*found, "location"));
+  CAUSEWAY_ASSIGN(content.key_file, text(*found, "key_file"));
+  CAUSEWAY_ASSIGN(content.domain, text(*found, "domain"));
+  return std::optional<MoverSpec::Content>(std::move(content));
 }
 
 Result<ImageRoots> image(const json& spec) {
@@ -183,6 +200,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   } else if (role == "target") {
     spec.role = MoverRole::kTarget;
     CAUSEWAY_ASSIGN(spec.listen, text(members, "listen"));
+    CAUSEWAY_ASSIGN(spec.content, content(members));
   } else {
     return bad("role", "source, target or proof");
   }

@@ -15,6 +15,7 @@
 #include "engine/path/stream/hello.h"
 #include "engine/path/tcp/tls_context.h"
 #include "engine/policy/codec_options.h"
+#include "engine/policy/dedup_choice.h"
 
 namespace causeway {
 
@@ -41,6 +42,7 @@ struct MoverSpec {
   std::string peer;
   uint64_t bandwidth_bytes_s = 0;  // 0: no limit
   CodecOptions codec;
+  DedupMode dedup = DedupMode::kAuto;
   MigrationMode mode = MigrationMode::kPreCopy;
   Duration blackout_max = std::chrono::milliseconds(30);
   ProofLevel proof = ProofLevel::kFrozen;
@@ -49,6 +51,13 @@ struct MoverSpec {
 
   // Target.
   std::string listen;
+  // The host's content index, if it has one, and whose content of it.
+  struct Content {
+    std::string location;
+    std::string key_file;
+    std::string domain;
+  };
+  std::optional<Content> content;
 
   // Proof, which needs nothing else but the guest and its shim.
   ImageRoots image;

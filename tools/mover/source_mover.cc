@@ -114,6 +114,7 @@ Status SourceMover::open() {
   source.began = began_;
   source.time_limit = spec_.time_limit;
   source.dry_run = spec_.dry_run;
+  source.dedup = spec_.dedup;
   session_ = std::make_unique<SourceSession>(
       std::move(source), *guest_, *image_, *path_, *control_, *journal_,
       senders_, wake_, codec_);

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "engine/content/content_key.h"
+#include "engine/content/index_location.h"
 #include "engine/migration/placement.h"
 #include "engine/migration/target_session.h"
 #include "engine/runtime/driver.h"
@@ -61,6 +63,8 @@ class TargetMover {
 
  private:
   Status open_receivers(InboundPath& path);
+  void open_content();
+  Status open_desk();
 
   const MoverSpec& spec_;
   Topology topology_;  // until the workers have it
@@ -68,6 +72,8 @@ class TargetMover {
   std::unique_ptr<ShimGuest> shell_;
   std::unique_ptr<GuestImage> image_;
   std::unique_ptr<VersionTable> versions_;
+  std::unique_ptr<ContentIndex> index_;
+  std::unique_ptr<ReferenceDesk> desk_;  // if there is an index
   std::unique_ptr<MoverWorkers> workers_;
   std::unique_ptr<InboundPath> path_;
   std::unique_ptr<ControlChannel> control_;
@@ -90,18 +96,41 @@ Status TargetMover::open() {
   CAUSEWAY_ASSIGN(
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Placement::kScratchBytes));
+  open_content();
   CAUSEWAY_ASSIGN(path_, listener.accept(spec_, kSourceComesMax));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
   CAUSEWAY_TRY(open_receivers(*path_));
-  session_ = std::make_unique<TargetSession>(
-      *shell_, *image_, *control_, *journal_, receivers_, wake_, engine_use);
+  session_ = std::make_unique<TargetSession>(*shell_, *image_, *control_,
+                                             *journal_, receivers_, wake_,
+                                             engine_use, desk_.get());
+  return {};
+}
+
+// A guest comes without the index rather than not at all.
+void TargetMover::open_content() {
+  if (!spec_.content) return;
+  const Status opened = open_desk();
+  if (opened || opened.error().code == ErrorCode::kNotFound) return;
+  spdlog::warn("guest {} comes without the content index: {}", spec_.guest,
+               opened.error().message);
+}
+
+Status TargetMover::open_desk() {
+  CAUSEWAY_ASSIGN(const ContentKey master,
+                  read_master_key(spec_.content->key_file));
+  CAUSEWAY_ASSIGN(const ContentKey key,
+                  derive_domain_key(master, spec_.content->domain));
+  CAUSEWAY_ASSIGN(index_, open_content_index(spec_.content->location,
+                                             ContentAccess::kReadOnly));
+  CAUSEWAY_ASSIGN(desk_,
+                  ReferenceDesk::open(*index_, key, *image_, spec_.streams));
   return {};
 }
 
 Status TargetMover::open_receivers(InboundPath& path) {
   for (uint32_t i = 0; i < spec_.streams; ++i) {
-    placements_.push_back(
-        std::make_unique<Placement>(*image_, *versions_, workers_->scratch(i)));
+    placements_.push_back(std::make_unique<Placement>(
+        *image_, *versions_, workers_->scratch(i), desk_.get(), i));
     CAUSEWAY_ASSIGN(auto bulk, path.accept_bulk(i, *placements_.back()));
     bulk_receivers_.push_back(std::move(bulk));
     receivers_.push_back(
