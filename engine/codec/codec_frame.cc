@@ -69,15 +69,23 @@ Status cut_parts(std::span<const std::byte> rest, FrameParts& parts) {
   const size_t references =
       parts.of(BlockMethod::kReference) * kContentDigestBytes;
   const size_t bases = parts.of(BlockMethod::kDelta) * kDeltaBaseBytes;
+  const size_t copies = parts.of(BlockMethod::kCopy) * kBlockCopyBytes;
   const size_t raw = parts.of(BlockMethod::kRaw) * kBlockBytes;
-  if (rest.size() < references + bases + raw) {
+  const size_t needed = references + bases + copies + raw;
+  if (rest.size() < needed) {
     return broken("A frame has {} bytes behind its runs, which need {}.",
-                  rest.size(), references + bases + raw);
+                  rest.size(), needed);
   }
-  parts.references = rest.first(references);
-  parts.bases = rest.subspan(references, bases);
-  parts.raw = rest.subspan(references + bases, raw);
-  parts.stream = rest.subspan(references + bases + raw);
+  const auto cut = [&rest](size_t bytes) {
+    const auto part = rest.first(bytes);
+    rest = rest.subspan(bytes);
+    return part;
+  };
+  parts.references = cut(references);
+  parts.bases = cut(bases);
+  parts.copies = cut(copies);
+  parts.raw = cut(raw);
+  parts.stream = rest;
   return {};
 }
 
@@ -110,6 +118,8 @@ const char* block_method_name(BlockMethod method) {
       return "deflated";
     case BlockMethod::kRaw:
       return "raw";
+    case BlockMethod::kCopy:
+      return "copy";
   }
   return "unknown";
 }

@@ -7,8 +7,8 @@
 //   +--------+------+--------+-------+-------+------+------------+-------+
 //   | format | runs | blocks | stage | check | runs | references | bases |
 //   +--------+------+--------+-------+-------+------+------------+-------+
-//                                            | raw blocks | stream ...   |
-//                                            +------------+--------------+
+//                                   | copies | raw blocks | stream ...   |
+//                                   +--------+------------+--------------+
 //
 //   format      1
 //   stage       what made the stream: 0 there is none, 1 deflate (RFC 1951)
@@ -21,6 +21,8 @@
 //               target has in this place, against which the delta was made. The
 //               version of that says nothing more: the same content may have
 //               come again in a later one
+//   copy        u64 region (its high 16 bits) and block, u64 digest of what the
+//               target has there in the same guest
 //   raw         4096 bytes a block
 //   stream      deflated as one: for each block of the methods deflated and
 //               delta, in order, its 4096 bytes, or its delta (delta.h)
@@ -45,8 +47,9 @@ enum class BlockMethod : uint8_t {
   kDelta = 2,
   kDeflated = 3,
   kRaw = 4,
+  kCopy = 5,
 };
-inline constexpr size_t kBlockMethods = 5;
+inline constexpr size_t kBlockMethods = 6;
 const char* block_method_name(BlockMethod method);  // "zero", for the report
 
 enum class FrameStage : uint8_t { kNone = 0, kDeflate = 1 };
@@ -59,6 +62,25 @@ inline constexpr size_t kDeltaBaseBytes = 8;
 // (engine/content/content_identity.h, which says why so few bytes).
 inline constexpr size_t kContentDigestBytes = 8;
 using ContentDigest = std::array<std::byte, kContentDigestBytes>;
+
+// Content that was sent before, in another place of the guest.
+struct BlockCopy {
+  RegionId region = 0;
+  uint64_t block = 0;
+  uint64_t digest = 0;
+  bool operator==(const BlockCopy&) const = default;
+};
+inline constexpr size_t kBlockCopyBytes = 16;
+
+// Block numbers fit 34 bits (kRegionBytesMax); unpack_place() takes any bits.
+inline constexpr unsigned kPlaceBlockBits = 48;
+constexpr uint64_t pack_place(RegionId region, uint64_t block) {
+  return static_cast<uint64_t>(region) << kPlaceBlockBits | block;
+}
+constexpr BlockCopy unpack_place(uint64_t place, uint64_t digest) {
+  return {static_cast<RegionId>(place >> kPlaceBlockBits),
+          place & ((1ull << kPlaceBlockBits) - 1), digest};
+}
 
 struct FrameRun {
   BlockMethod method = BlockMethod::kZero;
@@ -81,6 +103,7 @@ struct FrameParts {
   std::array<uint32_t, kBlockMethods> blocks{};  // by method
   std::span<const std::byte> references;
   std::span<const std::byte> bases;
+  std::span<const std::byte> copies;
   std::span<const std::byte> raw;
   std::span<const std::byte> stream;
 

@@ -37,6 +37,7 @@ class FrameDecoder {
   struct Cursor {
     std::span<const std::byte> references;
     std::span<const std::byte> bases;
+    std::span<const std::byte> copies;
     std::span<const std::byte> raw;
     std::span<const std::byte> material;
   };
@@ -48,6 +49,7 @@ class FrameDecoder {
                     FrameTarget& target);
   Status decode_reference(uint64_t block, Cursor& at, FrameTarget& target);
   Status decode_delta(uint64_t block, Cursor& at, FrameTarget& target);
+  Status decode_copy(uint64_t block, Cursor& at, FrameTarget& target);
 
   std::unique_ptr<std::byte[]> material_;
   std::unique_ptr<std::byte[]> block_;  // base, then the block made of it

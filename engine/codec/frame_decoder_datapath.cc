@@ -30,7 +30,7 @@ Result<std::array<uint32_t, kBlockMethods>> FrameDecoder::decode(
   }
   CAUSEWAY_ASSIGN(const auto material, inflate(parts));
   CAUSEWAY_TRY(check_material(parts, material));
-  Cursor at{parts.references, parts.bases, parts.raw, material};
+  Cursor at{parts.references, parts.bases, parts.copies, parts.raw, material};
   if (const uint32_t references = parts.of(BlockMethod::kReference)) {
     target.look_up(
         {reinterpret_cast<const ContentDigest*>(parts.references.data()),
@@ -42,8 +42,8 @@ Result<std::array<uint32_t, kBlockMethods>> FrameDecoder::decode(
     CAUSEWAY_TRY(decode_run(run, block, at, target));
     block += run.blocks;
   }
-  CAUSEWAY_ASSERT(at.references.empty() && at.bases.empty() && at.raw.empty() &&
-                  at.material.empty());
+  CAUSEWAY_ASSERT(at.references.empty() && at.bases.empty() &&
+                  at.copies.empty() && at.raw.empty() && at.material.empty());
   return parts.blocks;
 }
 
@@ -103,6 +103,11 @@ Status FrameDecoder::decode_run(const FrameRun& run, uint64_t first, Cursor& at,
         CAUSEWAY_TRY(decode_delta(first + i, at, target));
       }
       return {};
+    case BlockMethod::kCopy:
+      for (uint32_t i = 0; i < run.blocks; ++i) {
+        CAUSEWAY_TRY(decode_copy(first + i, at, target));
+      }
+      return {};
   }
   CAUSEWAY_ASSERT(false);  // parse_frame() knows all methods
 }
@@ -129,6 +134,17 @@ Status FrameDecoder::decode_delta(uint64_t block, Cursor& at,
   std::memcpy(block_.get(), base, kBlockBytes);
   apply_delta(delta, block_.get());
   return target.place(block, {block_.get(), kBlockBytes});
+}
+
+Status FrameDecoder::decode_copy(uint64_t block, Cursor& at,
+                                 FrameTarget& target) {
+  std::array<uint64_t, 2> words;
+  static_assert(sizeof words == kBlockCopyBytes);
+  std::memcpy(words.data(), take(at.copies, kBlockCopyBytes).data(),
+              sizeof words);
+  const std::byte* content = target.copy(unpack_place(words[0], words[1]));
+  if (content == nullptr) return target.missing(block, BlockMethod::kCopy);
+  return target.place(block, {content, kBlockBytes});
 }
 
 }  // namespace causeway

@@ -20,6 +20,7 @@
 #include "engine/base/bitmap.h"
 #include "engine/codec/codec_frame.h"
 #include "engine/codec/deflate.h"
+#include "engine/codec/earlier_content.h"
 #include "engine/codec/known_content.h"
 #include "engine/codec/sent_versions.h"
 
@@ -30,13 +31,15 @@ struct FrameOrder {
   Version version = 0;
   int level = kNoDeflate;  // or 0 to kDeflateLevelMax; see deflate.h
 
-  // Deltas, if `sent` is there: a digest a block, of the copies and of what the
-  // target has now. What the frame carries is noted in `sent`.
-  SentVersions* sent = nullptr;
-  std::span<const uint64_t> digests;
-  std::span<const uint64_t> digests_before;
+  // A digest a block, of the copies and of what the target has now; for the
+  // two that follow.
+  std::span<const uint64_t> digests = {};
+  std::span<const uint64_t> digests_before = {};
 
-  KnownContent* known = nullptr;  // references, if it is there
+  // Each method if its part is there; what the frame carries is noted in them.
+  SentVersions* sent = nullptr;       // deltas
+  EarlierContent* earlier = nullptr;  // copies
+  KnownContent* known = nullptr;      // references
 };
 
 // Of one frame.
@@ -104,6 +107,8 @@ class FrameEncoder {
   size_t reference_count_ = 0;
   std::array<uint64_t, kFrameBlocksMax> bases_{};  // digests
   size_t base_count_ = 0;
+  std::array<BlockCopy, kFrameBlocksMax> block_copies_{};
+  size_t block_copy_count_ = 0;
   size_t material_bytes_ = 0;
   FrameTally tally_;
 };

@@ -38,9 +38,9 @@ std::optional<size_t> FrameEncoder::encode(const FrameOrder& order,
                                            std::span<std::byte> out) {
   CAUSEWAY_ASSERT(count_ > 0 && out.size() >= kFrameBytesMax);
   encoded_ = true;
-  reference_count_ = base_count_ = material_bytes_ = 0;
+  reference_count_ = base_count_ = block_copy_count_ = material_bytes_ = 0;
   for (uint32_t i = 0; i < count_; ++i) methods_[i] = classify(order, i);
-  if (order.sent != nullptr) note_sent(order);
+  note_sent(order);
   make_runs();
 
   const size_t raw_bytes = count_ * kBlockBytes;
@@ -84,6 +84,13 @@ BlockMethod FrameEncoder::classify(const FrameOrder& order, uint32_t index) {
                          references_[reference_count_])) {
     ++reference_count_;
     return BlockMethod::kReference;
+  }
+  if (order.earlier != nullptr &&
+      order.earlier->find(order.region, numbers_[index], bytes,
+                          order.digests[index],
+                          block_copies_[block_copy_count_])) {
+    ++block_copy_count_;
+    return BlockMethod::kCopy;
   }
   if (order.level == kNoDeflate) return BlockMethod::kRaw;
   const bool random = looks_random(bytes);
@@ -147,7 +154,8 @@ size_t FrameEncoder::parts_bytes() const {
       methods_.begin(), methods_.begin() + count_, BlockMethod::kRaw));
   return kCodecHeadBytes + run_count_ * kCodecRunBytes +
          reference_count_ * kContentDigestBytes +
-         base_count_ * kDeltaBaseBytes + raw * kBlockBytes;
+         base_count_ * kDeltaBaseBytes + block_copy_count_ * kBlockCopyBytes +
+         raw * kBlockBytes;
 }
 
 void FrameEncoder::write_parts(std::byte* at) const {
@@ -161,6 +169,12 @@ void FrameEncoder::write_parts(std::byte* at) const {
   for (size_t i = 0; i < base_count_; ++i, at += kDeltaBaseBytes) {
     std::memcpy(at, &bases_[i], kDeltaBaseBytes);
   }
+  for (size_t i = 0; i < block_copy_count_; ++i, at += kBlockCopyBytes) {
+    const BlockCopy& from = block_copies_[i];
+    const std::array<uint64_t, 2> words{pack_place(from.region, from.block),
+                                        from.digest};
+    std::memcpy(at, words.data(), sizeof words);
+  }
   for (uint32_t i = 0; i < count_; ++i) {
     if (methods_[i] != BlockMethod::kRaw) continue;
     std::memcpy(at, copy_of(i), kBlockBytes);
@@ -171,15 +185,22 @@ void FrameEncoder::write_parts(std::byte* at) const {
 // Zero blocks have no use as a base: what is written to one is new. Nor has
 // what the target may not have found.
 void FrameEncoder::note_sent(const FrameOrder& order) {
+  if (order.sent == nullptr && order.earlier == nullptr) return;
   CAUSEWAY_ASSERT(order.digests.size() == count_ &&
                   order.digests_before.size() == count_);
   for (uint32_t i = 0; i < count_; ++i) {
     if (methods_[i] == BlockMethod::kZero ||
-        methods_[i] == BlockMethod::kReference) {
+        methods_[i] == BlockMethod::kReference ||
+        methods_[i] == BlockMethod::kCopy) {
       continue;
     }
-    order.sent->note(order.region, numbers_[i], order.version, order.digests[i],
-                     copy_of(i));
+    if (order.sent != nullptr) {
+      order.sent->note(order.region, numbers_[i], order.version,
+                       order.digests[i], copy_of(i));
+    }
+    if (order.earlier != nullptr) {
+      order.earlier->note(order.region, numbers_[i], order.digests[i]);
+    }
   }
 }
 

@@ -32,12 +32,18 @@ class FrameTarget {
   virtual const std::byte* content(uint64_t block,
                                    const ContentDigest& digest) = 0;
 
+  // The kBlockBytes that are in that place of the guest now, if they have this
+  // digest; else nullptr. They stand still until the next call. The place is as
+  // the source says: it may be none of the guest's.
+  virtual const std::byte* copy(const BlockCopy& from) = 0;
+
   virtual Status zero(uint64_t first, uint32_t blocks) = 0;
 
   // Whole blocks; the bytes stand still during the call only.
   virtual Status place(uint64_t first, std::span<const std::byte> bytes) = 0;
 
-  // A delta's base or a reference's content is not here: nothing was placed,
+  // A delta's base or a reference's content is not here, or a copy's is not
+  // there: nothing was placed,
   // the source must send the block again, by `method` no more.
   virtual Status missing(uint64_t block, BlockMethod method) = 0;
 };

@@ -34,9 +34,10 @@ void DigestTable::set(uint64_t first, std::span<const uint64_t> digests) {
   CAUSEWAY_ASSERT(first <= blocks_ && digests.size() <= blocks_ - first);
   uint64_t change = 0;
   for (size_t i = 0; i < digests.size(); ++i) {
-    uint64_t& slot = digests_[first + i];
-    change += mix(first + i, digests[i]) - mix(first + i, slot);
-    slot = digests[i];
+    const std::atomic_ref slot(digests_[first + i]);
+    change += mix(first + i, digests[i]) -
+              mix(first + i, slot.load(std::memory_order_relaxed));
+    slot.store(digests[i], std::memory_order_relaxed);
   }
   root_.fetch_add(change, std::memory_order_relaxed);
 }
@@ -46,9 +47,11 @@ void DigestTable::set_zero(uint64_t first, uint64_t count) {
   uint64_t change = 0;
   for (uint64_t block = first; block < first + count; ++block) {
     // Read before write: an untouched page of the table stays untouched.
-    if (digests_[block] == kZeroDigest) continue;
-    change -= mix(block, digests_[block]);
-    digests_[block] = kZeroDigest;
+    const std::atomic_ref slot(digests_[block]);
+    const uint64_t digest = slot.load(std::memory_order_relaxed);
+    if (digest == kZeroDigest) continue;
+    change -= mix(block, digest);
+    slot.store(kZeroDigest, std::memory_order_relaxed);
   }
   root_.fetch_add(change, std::memory_order_relaxed);
 }

@@ -6,7 +6,7 @@
 // an incremental multiset hash (Bellare and Micciancio, "A new paradigm for
 // collision-free hashing", 1997), enough against faults; the digests are keyed.
 //
-// Any thread; one block is set by one thread at a time.
+// Any thread; one block is set by one thread at a time, and read by any.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,9 @@ class DigestTable {
         root_(other.root()) {}
 
   uint64_t blocks() const { return blocks_; }
-  uint64_t at(uint64_t block) const { return digests_[block]; }
+  uint64_t at(uint64_t block) const {
+    return std::atomic_ref(digests_[block]).load(std::memory_order_relaxed);
+  }
 
   // Sets the digests of [first, first + digests.size()).
   void set(uint64_t first, std::span<const uint64_t> digests);

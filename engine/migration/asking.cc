@@ -52,11 +52,6 @@ RoundKind Asking::next(DedupObservation seen) {
       kind_ = RoundKind::kAskAll;
       break;
   }
-  if (kind_ != RoundKind::kSend && missing_.empty()) {
-    for (RegionId id = 0; id < image_.regions(); ++id) {
-      missing_.emplace_back(image_.info(id).blocks());
-    }
-  }
   return kind_;
 }
 
@@ -85,10 +80,10 @@ void Asking::make_sample(const std::vector<BitmapView>& owed) {
 }
 
 Status Asking::missing(const MissingMessage& message) {
-  if (kind_ == RoundKind::kSend) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target misses blocks by their names, but it was not "
-                      "asked for any");
+  if (missing_.empty()) {
+    for (RegionId id = 0; id < image_.regions(); ++id) {
+      missing_.emplace_back(image_.info(id).blocks());
+    }
   }
   return mark_missing(message, missing_);
 }
@@ -111,34 +106,31 @@ uint64_t Asking::missing_blocks() const {
   return blocks;
 }
 
-// All of the region, or of the sample, but what the target misses.
+// All of the region, or of its sample, but what the target misses.
 void Asking::acknowledge(DirtyLog& log, Version version, RegionId region) {
   const uint64_t end = image_.info(region).blocks();
-  if (kind_ == RoundKind::kSend) {
-    log.ack({region, 0, end}, version);
-    return;
-  }
-  const BitmapView missing = missing_[region].view();
-  if (kind_ == RoundKind::kAskAll) {
-    uint64_t from = 0;
-    for (auto run = missing.next_run(0, end); run;
-         run = missing.next_run(run->end(), end)) {
-      log.ack({region, from, run->first - from}, version);
-      from = run->end();
-    }
-    log.ack({region, from, end - from}, version);
-  } else {
+  if (kind_ == RoundKind::kAskSample) {
     const BitmapView sample = sample_[region].view();
-    for (auto run = missing.next_run(0, end); run;
-         run = missing.next_run(run->end(), end)) {
-      sample.clear_range(run->first, run->count);
-    }
     for (auto run = sample.next_run(0, end); run;
          run = sample.next_run(run->end(), end)) {
-      log.ack({region, run->first, run->count}, version);
+      acknowledge(log, version, region, *run);
     }
+  } else {
+    acknowledge(log, version, region, {0, end});
   }
-  missing.clear_range(0, end);
+  if (!missing_.empty()) missing_[region].view().clear_range(0, end);
+}
+
+void Asking::acknowledge(DirtyLog& log, Version version, RegionId region,
+                         const BitRun& landed) {
+  uint64_t from = landed.first;
+  while (!missing_.empty()) {
+    const auto run = missing_[region].view().next_run(from, landed.end());
+    if (!run) break;
+    log.ack({region, from, run->first - from}, version);
+    from = run->end();
+  }
+  log.ack({region, from, landed.end() - from}, version);
 }
 
 }  // namespace causeway

@@ -45,7 +45,7 @@ class Asking {
   // What a round of this kind goes over, of what is owed.
   std::vector<BitmapView> blocks(const std::vector<BitmapView>& owed);
 
-  // kPeerBroken: see mark_missing(); or nothing was asked.
+  // Of any round before the last. kPeerBroken: see mark_missing().
   Status missing(const MissingMessage& message);
   // The round has landed, and `asked` blocks of it were named. Acknowledges
   // what the target has now.
@@ -60,6 +60,8 @@ class Asking {
   void make_sample(const std::vector<BitmapView>& owed);
   uint64_t missing_blocks() const;
   void acknowledge(DirtyLog& log, Version version, RegionId region);
+  void acknowledge(DirtyLog& log, Version version, RegionId region,
+                   const BitRun& landed);
 
   const DedupMode mode_;
   const GuestImage& image_;
@@ -68,7 +70,7 @@ class Asking {
   bool ended_ = true;  // no round asks any more
   bool sampled_ = false;
   std::vector<Bitmap> sample_;   // a region each; empty: none was made
-  std::vector<Bitmap> missing_;  // of the round
+  std::vector<Bitmap> missing_;  // of the round; empty: never anything
   uint64_t asked_ = 0;
   uint64_t known_ = 0;
   uint64_t known_total_ = 0;

@@ -12,6 +12,7 @@ static_assert(kCodecLevelMax == kDeflateLevelMax);
 CodecGovernor::CodecGovernor(const CodecOptions& options)
     : options_(options),
       sent_(options.mode == Mode::kNone ? 0 : kSentBytesMax),
+      places_(options.mode == Mode::kNone ? 0 : kPlacesBytesMax),
       level_(kNoDeflate) {}
 
 // Nothing is encoded before this was asked.

@@ -12,6 +12,7 @@
 
 #include "engine/base/time.h"
 #include "engine/codec/sent_versions.h"
+#include "engine/migration/sent_places.h"
 #include "engine/policy/codec_choice.h"
 #include "engine/policy/codec_options.h"
 
@@ -34,11 +35,15 @@ class CodecGovernor {
   // that a mover may have.
   static constexpr uint64_t kSentBytesMax = 32u << 20;
 
+  // Where it was sent from: a million blocks, 4 GiB of different content.
+  static constexpr uint64_t kPlacesBytesMax = 16u << 20;
+
   explicit CodecGovernor(const CodecOptions& options);
 
   // Any thread. kNoDeflate: no frames, and raw puts in place.
   int level() const { return level_.load(std::memory_order_relaxed); }
   SentVersions& sent() { return sent_; }
+  SentPlaces& places() { return places_; }
   // Encoded puts may be posted at all.
   bool may_encode() const { return options_.mode != CodecOptions::Mode::kNone; }
 
@@ -57,6 +62,7 @@ class CodecGovernor {
   CodecOptions options_;
   CodecChooser chooser_;
   SentVersions sent_;
+  SentPlaces places_;
   bool understood_ = true;
   std::atomic<int> level_;
   Instant since_;

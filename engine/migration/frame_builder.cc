@@ -7,7 +7,8 @@ namespace causeway {
 FrameBuilder::FrameBuilder(GuestImage& image, CodecGovernor& codec)
     : image_(image),
       codec_(codec),
-      slots_(new std::byte[kSlots * kFrameBytesMax]) {}
+      slots_(new std::byte[kSlots * kFrameBytesMax]),
+      earlier_(codec.places(), image) {}
 
 // One key a migration. The session has made an identity of it before.
 FrameBuilder::Namer& FrameBuilder::namer() {

@@ -26,6 +26,9 @@ struct FrameKind {
   // References, by names under this key, of all blocks that are not zero; it
   // outlives the frame. nullptr: the blocks themselves.
   const ContentKey* ask = nullptr;
+  // The target may find that it lacks something and have it in a later round;
+  // not so in the last one.
+  bool may_miss = false;
   bool operator==(const FrameKind&) const = default;
 };
 
@@ -85,6 +88,7 @@ class FrameBuilder {
   uint32_t blocks_ = 0;
   FrameKind kind_;
   std::optional<Namer> namer_;  // from the first frame that asks on
+  EarlierBlocks earlier_;
   std::array<uint64_t, kFrameBlocksMax> digests_{};
   std::array<uint64_t, kFrameBlocksMax> digests_before_{};
   std::array<Put, kFrameBlocksMax> puts_;

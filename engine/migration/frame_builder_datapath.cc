@@ -60,6 +60,7 @@ FrameOrder FrameBuilder::order() {
   }
   order.level = codec_.level();
   order.sent = &codec_.sent();
+  if (kind_.may_miss) order.earlier = &earlier_;
   order.digests = std::span(digests_).first(blocks_);
   order.digests_before = std::span(digests_before_).first(blocks_);
   return order;

@@ -22,12 +22,12 @@ VersionTable::VersionTable(const GuestImage& image) {
 }
 
 Placement::Placement(GuestImage& image, VersionTable& versions,
-                     std::span<std::byte> scratch, ReferenceDesk* desk,
+                     ReferenceDesk& desk, std::span<std::byte> scratch,
                      uint32_t worker)
     : image_(image),
       versions_(versions),
       desk_(desk),
-      finder_(desk != nullptr ? &desk->finder(worker) : nullptr),
+      finder_(desk.finder(worker)),
       arriving_(scratch.first(kPutBytesMax)),
       read_back_(scratch.subspan(kPutBytesMax, kPutBytesMax)) {}
 

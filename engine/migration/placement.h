@@ -7,6 +7,7 @@
 // zero (a fresh memfd, a fresh file), and every block's version is 0.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -41,11 +42,9 @@ class Placement final : public PutSink, private FrameTarget {
   static constexpr size_t kScratchBytes = 2 * (256u << 10);
 
   // All outlive the placement. `scratch`: kScratchBytes on the worker's node.
-  // `desk`: nullptr where references have not been offered; `worker` is whose
-  // finder of it this is.
-  Placement(GuestImage& image, VersionTable& versions,
-            std::span<std::byte> scratch, ReferenceDesk* desk = nullptr,
-            uint32_t worker = 0);
+  // `worker`: whose finder of the desk this is.
+  Placement(GuestImage& image, VersionTable& versions, ReferenceDesk& desk,
+            std::span<std::byte> scratch, uint32_t worker);
 
   Result<std::span<std::byte>> begin(const PutHead& head) override;
   Status end(const PutHead& head) override;
@@ -66,20 +65,22 @@ class Placement final : public PutSink, private FrameTarget {
   void look_up(std::span<const ContentDigest> references) override;
   const std::byte* content(uint64_t block,
                            const ContentDigest& digest) override;
+  const std::byte* copy(const BlockCopy& from) override;
   Status zero(uint64_t first, uint32_t blocks) override;
   Status place(uint64_t first, std::span<const std::byte> bytes) override;
   Status missing(uint64_t block, BlockMethod method) override;
 
   GuestImage& image_;
   VersionTable& versions_;
-  ReferenceDesk* desk_;
-  ContentFinder* finder_;  // of the desk, if there is one
+  ReferenceDesk& desk_;
+  ContentFinder* const finder_;  // nullptr: there is no index
   size_t next_reference_ = 0;
   FrameDecoder decoder_;
   PutHead encoded_;                 // whose frame is being decoded
   std::span<std::byte> arriving_;   // half of scratch: a put on its way in
   std::span<std::byte> read_back_;  // the other half
   std::span<std::byte> place_;      // of the put between begin() and end()
+  std::array<std::byte, kBlockBytes> copied_;
   uint64_t landed_blocks_ = 0;
 };
 

@@ -74,6 +74,21 @@ const std::byte* Placement::content(uint64_t, const ContentDigest&) {
   return finder_ != nullptr ? finder_->read(next_reference_++) : nullptr;
 }
 
+// Another worker may be placing something newer there: what is used is private
+// and has the digest.
+const std::byte* Placement::copy(const BlockCopy& from) {
+  if (from.digest == kZeroDigest || from.region >= image_.regions() ||
+      from.block >= image_.info(from.region).blocks() ||
+      image_.digests(from.region).at(from.block) != from.digest) {
+    return nullptr;
+  }
+  const auto there = image_.store(from.region).read(from.block, 1, read_back_);
+  if (!there) return nullptr;
+  std::memcpy(copied_.data(), there->data(), copied_.size());
+  const uint64_t digest = digest_any_block(copied_.data(), image_.digest_key());
+  return digest == from.digest ? copied_.data() : nullptr;
+}
+
 Status Placement::zero(uint64_t first, uint32_t blocks) {
   return end_zero(
       {PutKind::kZero, encoded_.region, encoded_.version, first, blocks, 0});
@@ -89,11 +104,13 @@ Status Placement::place(uint64_t first, std::span<const std::byte> bytes) {
 // The source makes deltas only of what has landed (SentVersions), so that one
 // whose base is not here is a fault: the migration ends, the guest stays there.
 // What landed newer meanwhile is no fault: the delta is stale. A reference is
-// a question where it was offered: the session answers.
+// a question where it was offered, and a copy may have overtaken what it is of:
+// the session tells the source.
 Status Placement::missing(uint64_t block, BlockMethod method) {
   if (versions_.of(encoded_.region)[block] > encoded_.version) return {};
-  if (method == BlockMethod::kReference && desk_ != nullptr) {
-    desk_->missing().add(encoded_.region, block);
+  if (method == BlockMethod::kCopy ||
+      (method == BlockMethod::kReference && finder_ != nullptr)) {
+    desk_.missing().add(encoded_.region, block);
     return {};
   }
   return make_error(ErrorCode::kContentMismatch,

@@ -2,18 +2,16 @@
 
 namespace causeway {
 
-Result<std::unique_ptr<ReferenceDesk>> ReferenceDesk::open(
-    ContentIndex& index, const ContentKey& key, const GuestImage& image,
-    uint32_t workers) {
+Status ReferenceDesk::offer_content(ContentIndex& index, const ContentKey& key,
+                                    uint32_t workers) {
   CAUSEWAY_ASSIGN(const ContentIndexStats stats, index.stats());
-  std::unique_ptr<ReferenceDesk> desk(
-      new ReferenceDesk(ContentOffer{key, stats.blocks}, image));
   for (uint32_t i = 0; i < workers; ++i) {
     CAUSEWAY_ASSIGN(ContentIdentity identity, ContentIdentity::create(key));
-    desk->finders_.push_back(
+    finders_.push_back(
         std::make_unique<ContentFinder>(std::move(identity), index));
   }
-  return desk;
+  offer_ = ContentOffer{key, stats.blocks};
+  return {};
 }
 
 std::string ReferenceDesk::trouble() const {

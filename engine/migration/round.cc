@@ -91,6 +91,7 @@ bool Round::next_chunk() {
   work.owed = owed;
   work.version = plan_.version;
   work.ask = plan_.ask;
+  work.may_miss = plan_.may_miss;
   const uint64_t blocks = owed.count(run->first, end - run->first);
   if (!submit(work)) return false;
   blocks_handed_out_ += blocks;

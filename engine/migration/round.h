@@ -22,6 +22,7 @@ struct RoundPlan {
   // Take holes out of `owed` instead of sending them: the first pass.
   bool skip_holes = false;
   const ContentKey* ask = nullptr;  // as SendWork's
+  bool may_miss = false;            // likewise
   std::vector<BitmapView> owed;     // a region each
 };
 

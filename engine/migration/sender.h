@@ -32,6 +32,7 @@ struct SendWork {
   Version version = 0;
   FenceId fence = 0;                // != 0: a fence, and nothing else
   const ContentKey* ask = nullptr;  // references alone; see FrameKind
+  bool may_miss = false;            // likewise
 };
 
 // Totals, written by the worker; any thread may read.
@@ -105,7 +106,7 @@ class Sender final : public Stepper {
     return work_->ask != nullptr || codec_->level() != kNoDeflate;
   }
   FrameKind frame_kind() const {
-    return {work_->range.region, work_->version, work_->ask};
+    return {work_->range.region, work_->version, work_->ask, work_->may_miss};
   }
   void count(BlockMethod method, uint64_t blocks);
   void build_puts(const BitRun& run, std::span<const std::byte> bytes);

@@ -43,6 +43,7 @@ void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
   plan.rearm = rearm;
   plan.skip_holes = skip_holes;
   plan.ask = asking_.key();
+  plan.may_miss = rearm != nullptr;
   plan.owed = asking_.blocks(owed_);
   round_asked_began_ = sent_blocks(BlockMethod::kReference);
   round_busy_began_ = codec_totals().busy;

@@ -7,16 +7,16 @@ namespace causeway {
 TargetSession::TargetSession(
     Guest& shell, GuestImage& image, ControlChannel& control,
     CommitmentJournal& journal,
-    std::span<const std::unique_ptr<Receiver>> receivers, const Notifier& wake,
-    std::function<EngineUse()> engine_use, ReferenceDesk* desk)
+    std::span<const std::unique_ptr<Receiver>> receivers, ReferenceDesk& desk,
+    const Notifier& wake, std::function<EngineUse()> engine_use)
     : shell_(shell),
       image_(image),
       control_(control),
       journal_(journal),
       receivers_(receivers),
+      desk_(desk),
       wake_(wake),
       engine_use_(std::move(engine_use)),
-      desk_(desk),
       synced_roots_(image.regions(), 0) {}
 
 Instant TargetSession::step(Instant now) {

@@ -38,12 +38,12 @@ struct EngineUse {
 class TargetSession final : public Stepper {
  public:
   // All outlive the session; one thread drives it and calls everything here.
-  // `desk`: the placements', or nullptr: no references.
+  // `desk`: the placements'.
   TargetSession(Guest& shell, GuestImage& image, ControlChannel& control,
                 CommitmentJournal& journal,
                 std::span<const std::unique_ptr<Receiver>> receivers,
-                const Notifier& wake, std::function<EngineUse()> engine_use,
-                ReferenceDesk* desk = nullptr);
+                ReferenceDesk& desk, const Notifier& wake,
+                std::function<EngineUse()> engine_use);
 
   Instant step(Instant now) override;
   void wait_on(WaitSet& set) const override;
@@ -109,9 +109,9 @@ class TargetSession final : public Stepper {
   ControlChannel& control_;
   CommitmentJournal& journal_;
   std::span<const std::unique_ptr<Receiver>> receivers_;
+  ReferenceDesk& desk_;
   const Notifier& wake_;
   const std::function<EngineUse()> engine_use_;
-  ReferenceDesk* const desk_;
 
   State state_ = State::kAwaitHello;
   bool cancelled_ = false;

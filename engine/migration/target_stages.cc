@@ -15,7 +15,7 @@ Result<TargetSession::Outcome> TargetSession::step_await_hello(Instant now) {
   proof_level_ = hello->proof;
   ReadyMessage ready;
   ready.put_kinds = hello->put_kinds & kPutKindsKnown;
-  if (desk_ != nullptr) ready.content = desk_->offer();
+  ready.content = desk_.offer();
   CAUSEWAY_TRY(control_.send(encode_message(ready)));
   state_ = State::kReceiving;
   return Outcome::kAgain;
@@ -69,12 +69,10 @@ Status TargetSession::end_round(uint32_t round) {
   CAUSEWAY_TRY(sync_disks());
   SyncedMessage synced;
   synced.round = round;
-  if (desk_ != nullptr) {
-    for (MissingMessage& message : desk_->missing().take()) {
-      CAUSEWAY_TRY(control_.send(encode_message(std::move(message))));
-    }
-    synced.trouble = desk_->trouble();
+  for (MissingMessage& message : desk_.missing().take()) {
+    CAUSEWAY_TRY(control_.send(encode_message(std::move(message))));
   }
+  synced.trouble = desk_.trouble();
   return control_.send(encode_message(std::move(synced)));
 }
 

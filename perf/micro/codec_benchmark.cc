@@ -161,6 +161,7 @@ class Nowhere final : public FrameTarget {
     return &bases_[block * kBlockBytes];
   }
   void look_up(std::span<const ContentDigest>) override {}
+  const std::byte* copy(const BlockCopy&) override { return nullptr; }
   const std::byte* content(uint64_t, const ContentDigest&) override {
     return nullptr;
   }
@@ -195,7 +196,7 @@ class Frames {
     const auto live = std::span<const std::byte>(content_).subspan(
         at, std::min(kFrameBytesMax, content_.size() - at));
     encoder_.take(at / kBlockBytes, live);
-    FrameOrder order{0, 2, level, nullptr, {}, {}, nullptr};
+    FrameOrder order{0, 2, level};
     if (sent_.blocks_max() > 0) {
       // Digest 1 is found again and again: every round is the second one.
       order.sent = &sent_;

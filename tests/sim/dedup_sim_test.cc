@@ -198,6 +198,44 @@ TEST(DedupSim, ZerosAndHolesAreNotAskedFor) {
   }
 }
 
+uint64_t copied_blocks(SimMigration& run) {
+  return run.source().report().blocks[static_cast<size_t>(BlockMethod::kCopy)];
+}
+
+// Disks go first: what the RAM has of them need not come again.
+TEST(DedupSim, WhatWasSentBeforeInTheRunGoesAsACopy) {
+  SimMigrationOptions options = options_of(DedupMode::kAuto);
+  options.codec = parse_codec("deflate:1").value();
+  options.guest.twin_share = 0.5;
+  SimMigration run(options);
+  expect_moved(run);
+  EXPECT_EQ(copied_blocks(run), 524u);  // of 1,024: 50 of each 100
+  EXPECT_LT(run.source().report().wire_bytes, 10.2 * (1u << 20));
+}
+
+// A guest that writes makes copies stale on their way, on several streams.
+TEST(DedupSim, ACopyOfWhatHasChangedIsSentAgain) {
+  const uint64_t first_seed = std::random_device()();
+  for (uint64_t seed = first_seed; seed < first_seed + 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    SimMigrationOptions options = options_of(DedupMode::kAuto);
+    options.codec = parse_codec("deflate:1").value();
+    options.guest.seed = seed;
+    options.guest.twin_share = 0.9;
+    options.guest.write_bytes_s = 4e6;
+    options.guest.changed_share = 0.1;
+    options.streams = 4;
+    SimMigration run(options);
+    ASSERT_TRUE(run.simulator.run([&] { return run.target().done(); },
+                                  Instant{} + std::chrono::hours(1)));
+    ASSERT_FALSE(run.target().failure()) << run.target().failure()->message;
+    EXPECT_TRUE(run.same_content());
+    ASSERT_TRUE(run.run());
+    EXPECT_TRUE(run.source().report().verified);
+    EXPECT_GT(copied_blocks(run), 0u);
+  }
+}
+
 // An index that goes away in the middle.
 class AwayIndex final : public ContentIndex {
  public:

@@ -52,6 +52,17 @@ void SimGuest::fill(const SimGuestOptions& options) {
       write_block(region.id, block, share(random_) < options.zero_share);
     }
   }
+  if (options.twin_share == 0) return;
+  std::array<std::byte, kBlockBytes> bytes;
+  for (uint64_t block = 0; block < spec_.regions[1].blocks(); ++block) {
+    if (static_cast<double>(block % 100) >= 100 * options.twin_share) continue;
+    const auto at = static_cast<off_t>(block * kBlockBytes);
+    const int disk = regions_[1].file.get();
+    const int ram = regions_[0].file.get();
+    CAUSEWAY_ASSERT(
+        ::pread(disk, bytes.data(), bytes.size(), at) == kBlockBytes &&
+        ::pwrite(ram, bytes.data(), bytes.size(), at) == kBlockBytes);
+  }
 }
 
 void SimGuest::write_block(RegionId id, uint64_t block, bool zero) {

@@ -20,6 +20,8 @@ struct SimGuestOptions {
   double write_bytes_s = 0;
   double used_share = 1.0;  // of each region, written at the start
   double zero_share = 0.0;  // of what is used: blocks written as zeros
+  // Of the disk's blocks, by number: those that the RAM has too.
+  double twin_share = 0.0;
   double text_share = 0.0;  // of the blocks, by number: words of a few kinds
   // Of the words of a block that one write changes; 1: the whole block is new.
   double changed_share = 1.0;

@@ -58,15 +58,17 @@ void SimMigration::open_target(const SimMigrationOptions& options) {
   target_image_ = std::make_unique<GuestImage>(shell.open_stores(), 0);
   versions_ = std::make_unique<VersionTable>(*target_image_);
   target_control_ = inbound_->accept_control().value();
+  desk_ = std::make_unique<ReferenceDesk>(*target_image_);
   if (options.index != nullptr) {
-    desk_ = ReferenceDesk::open(*options.index, options.content_key,
-                                *target_image_, options.streams)
-                .value();
+    CAUSEWAY_ASSERT(desk_
+                        ->offer_content(*options.index, options.content_key,
+                                        options.streams)
+                        .has_value());
   }
   for (uint32_t i = 0; i < options.streams; ++i) {
     scratch_.emplace_back(Placement::kScratchBytes);
     placements_.push_back(std::make_unique<Placement>(
-        *target_image_, *versions_, scratch_.back(), desk_.get(), i));
+        *target_image_, *versions_, *desk_, scratch_.back(), i));
     bulk_receivers_.push_back(
         inbound_->accept_bulk(i, *placements_.back()).value());
     receivers_.push_back(
@@ -74,7 +76,7 @@ void SimMigration::open_target(const SimMigrationOptions& options) {
   }
   target_ = std::make_unique<TargetSession>(
       shell, *target_image_, *target_control_, target_journal, receivers_,
-      target_wake_, [] { return EngineUse{}; }, desk_.get());
+      *desk_, target_wake_, [] { return EngineUse{}; });
 }
 
 bool SimMigration::run() {

@@ -103,6 +103,7 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
             {"wire", report.wire_bytes},
             {"zero", sent_bytes(report, BlockMethod::kZero)},
             {"delta", sent_bytes(report, BlockMethod::kDelta)},
+            {"copy", sent_bytes(report, BlockMethod::kCopy)},
             {"reference", sent_bytes(report, BlockMethod::kReference)},
             {"deflated", sent_bytes(report, BlockMethod::kDeflated)},
             {"raw", sent_bytes(report, BlockMethod::kRaw)}}},

@@ -64,7 +64,7 @@ class TargetMover {
  private:
   Status open_receivers(InboundPath& path);
   void open_content();
-  Status open_desk();
+  Status open_index();
 
   const MoverSpec& spec_;
   Topology topology_;  // until the workers have it
@@ -73,7 +73,7 @@ class TargetMover {
   std::unique_ptr<GuestImage> image_;
   std::unique_ptr<VersionTable> versions_;
   std::unique_ptr<ContentIndex> index_;
-  std::unique_ptr<ReferenceDesk> desk_;  // if there is an index
+  std::unique_ptr<ReferenceDesk> desk_;
   std::unique_ptr<MoverWorkers> workers_;
   std::unique_ptr<InboundPath> path_;
   std::unique_ptr<ControlChannel> control_;
@@ -93,6 +93,7 @@ Status TargetMover::open() {
   // The key comes with the source's hello, before the first put.
   image_ = std::make_unique<GuestImage>(std::move(stores), 0);
   versions_ = std::make_unique<VersionTable>(*image_);
+  desk_ = std::make_unique<ReferenceDesk>(*image_);
   CAUSEWAY_ASSIGN(
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Placement::kScratchBytes));
@@ -100,37 +101,35 @@ Status TargetMover::open() {
   CAUSEWAY_ASSIGN(path_, listener.accept(spec_, kSourceComesMax));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
   CAUSEWAY_TRY(open_receivers(*path_));
-  session_ = std::make_unique<TargetSession>(*shell_, *image_, *control_,
-                                             *journal_, receivers_, wake_,
-                                             engine_use, desk_.get());
+  session_ =
+      std::make_unique<TargetSession>(*shell_, *image_, *control_, *journal_,
+                                      receivers_, *desk_, wake_, engine_use);
   return {};
 }
 
 // A guest comes without the index rather than not at all.
 void TargetMover::open_content() {
   if (!spec_.content) return;
-  const Status opened = open_desk();
+  const Status opened = open_index();
   if (opened || opened.error().code == ErrorCode::kNotFound) return;
   spdlog::warn("guest {} comes without the content index: {}", spec_.guest,
                opened.error().message);
 }
 
-Status TargetMover::open_desk() {
+Status TargetMover::open_index() {
   CAUSEWAY_ASSIGN(const ContentKey master,
                   read_master_key(spec_.content->key_file));
   CAUSEWAY_ASSIGN(const ContentKey key,
                   derive_domain_key(master, spec_.content->domain));
   CAUSEWAY_ASSIGN(index_, open_content_index(spec_.content->location,
                                              ContentAccess::kReadOnly));
-  CAUSEWAY_ASSIGN(desk_,
-                  ReferenceDesk::open(*index_, key, *image_, spec_.streams));
-  return {};
+  return desk_->offer_content(*index_, key, spec_.streams);
 }
 
 Status TargetMover::open_receivers(InboundPath& path) {
   for (uint32_t i = 0; i < spec_.streams; ++i) {
     placements_.push_back(std::make_unique<Placement>(
-        *image_, *versions_, workers_->scratch(i), desk_.get(), i));
+        *image_, *versions_, *desk_, workers_->scratch(i), i));
     CAUSEWAY_ASSIGN(auto bulk, path.accept_bulk(i, *placements_.back()));
     bulk_receivers_.push_back(std::move(bulk));
     receivers_.push_back(

@@ -21,6 +21,7 @@ class Plain final : public FrameTarget {
   const std::byte* content(uint64_t, const ContentDigest&) override {
     return nullptr;
   }
+  const std::byte* copy(const BlockCopy&) override { return nullptr; }
   Status zero(uint64_t, uint32_t) override { return {}; }
   Status place(uint64_t, std::span<const std::byte>) override { return {}; }
   Status missing(uint64_t, BlockMethod) override { return {}; }
@@ -51,10 +52,9 @@ TEST(CodecAllocation, FramesAreMadeAndTakenApartWithoutAny) {
       blocks[i][version] = std::byte{9};
       encoder.take(i * 2, blocks[i]);
     }
-    const auto bytes =
-        encoder.encode({0, version, static_cast<int>(version % 4), &sent,
-                        digests, digests, nullptr},
-                       out);
+    const auto bytes = encoder.encode(
+        {0, version, static_cast<int>(version % 4), digests, digests, &sent},
+        out);
     ASSERT_TRUE(bytes);
     ASSERT_TRUE(
         decoder.decode(encoder.span(), std::span(out).first(*bytes), target));

@@ -35,23 +35,26 @@ std::string trouble(const std::vector<std::byte>& frame) {
 }
 
 TEST(CodecFrame, RunsTellTheLengthOfEveryPart) {
-  const std::vector<FrameRun> runs = {{BlockMethod::kZero, 60, 0},
+  const std::vector<FrameRun> runs = {{BlockMethod::kZero, 57, 0},
                                       {BlockMethod::kDelta, 2, kFrameGapMax},
                                       {BlockMethod::kReference, 1, 1},
+                                      {BlockMethod::kCopy, 3, 0},
                                       {BlockMethod::kRaw, 1, 0}};
   constexpr size_t kStream = 77;
-  const auto frame = frame_of(
-      runs, 2 * kDeltaBaseBytes + kContentDigestBytes + kBlockBytes + kStream,
-      FrameStage::kDeflate);
+  const auto frame = frame_of(runs,
+                              2 * kDeltaBaseBytes + kContentDigestBytes +
+                                  3 * kBlockCopyBytes + kBlockBytes + kStream,
+                              FrameStage::kDeflate);
   const auto parts = parse_frame(frame);
   ASSERT_TRUE(parts) << parts.error().message;
   EXPECT_THAT(parts->runs(), testing::ElementsAreArray(runs));
-  EXPECT_EQ(parts->span_blocks, 60 + kFrameGapMax + 2 + 1 + 1 + 1);
+  EXPECT_EQ(parts->span_blocks, 57 + kFrameGapMax + 2 + 1 + 1 + 3 + 1);
   EXPECT_EQ(parts->references.size(), kContentDigestBytes);
   EXPECT_EQ(parts->bases.size(), 2 * kDeltaBaseBytes);
   EXPECT_EQ(parts->raw.size(), kBlockBytes);
   EXPECT_EQ(parts->stream.size(), kStream);
-  EXPECT_EQ(parts->of(BlockMethod::kZero), 60u);
+  EXPECT_EQ(parts->of(BlockMethod::kZero), 57u);
+  EXPECT_EQ(parts->copies.size(), 3 * kBlockCopyBytes);
 }
 
 TEST(CodecFrame, NamesWhatIsWrong) {
@@ -81,9 +84,9 @@ TEST(CodecFrame, NamesWhatIsWrong) {
               HasSubstr("more than 64 blocks"));
   EXPECT_THAT(trouble(frame_of({zero}, 0, FrameStage::kNone, 2)),
               HasSubstr("claims 2 blocks"));
-  EXPECT_THAT(trouble(frame_of({{static_cast<BlockMethod>(5), 1, 0}}, 0,
+  EXPECT_THAT(trouble(frame_of({{static_cast<BlockMethod>(6), 1, 0}}, 0,
                                FrameStage::kNone)),
-              HasSubstr("unknown method 5"));
+              HasSubstr("unknown method 6"));
 }
 
 TEST(CodecFrame, EveryByteIsCovered) {

@@ -35,7 +35,9 @@ class PlacementTest : public testing::TestWithParam<RegionKind> {
     }
     image_ = std::make_unique<GuestImage>(std::move(stores), kKey);
     versions_ = std::make_unique<VersionTable>(*image_);
-    placement_ = std::make_unique<Placement>(*image_, *versions_, scratch_);
+    desk_ = std::make_unique<ReferenceDesk>(*image_);
+    placement_ =
+        std::make_unique<Placement>(*image_, *versions_, *desk_, scratch_, 0);
   }
 
   Status put(uint64_t first, uint32_t blocks, Version version, uint8_t fill) {
@@ -67,6 +69,7 @@ class PlacementTest : public testing::TestWithParam<RegionKind> {
       std::vector<std::byte>(Placement::kScratchBytes);
   std::unique_ptr<GuestImage> image_;
   std::unique_ptr<VersionTable> versions_;
+  std::unique_ptr<ReferenceDesk> desk_;
   std::unique_ptr<Placement> placement_;
 };
 
@@ -100,6 +103,37 @@ TEST_P(PlacementTest, ZeroRunsOverHolesAllocateNothing) {
   struct stat status {};
   ASSERT_EQ(::fstat(file_.get(), &status), 0);
   EXPECT_EQ(status.st_blocks, 0);
+}
+
+TEST_P(PlacementTest, ACopyIsOfWhatIsThereOrItIsMissing) {
+  ASSERT_TRUE(put(3, 1, 1, 0x33));
+  const uint64_t digest = image_->digests(0).at(3);
+  // The last is of what was there before, all others of places that are not.
+  for (const auto& [place, named] : {std::pair{pack_place(0, 3), digest},
+                                     {pack_place(1, 3), digest},
+                                     {pack_place(0, kBlocks), digest},
+                                     {UINT64_MAX, digest},
+                                     {pack_place(0, 5), kZeroDigest},
+                                     {pack_place(0, 3), digest + 1}}) {
+    std::vector<std::byte> frame(kCodecHeadBytes + kCodecRunBytes +
+                                 kBlockCopyBytes);
+    store_run({BlockMethod::kCopy, 1, 0}, &frame[kCodecHeadBytes]);
+    const std::array<uint64_t, 2> words{place, named};
+    std::memcpy(&frame[kCodecHeadBytes + kCodecRunBytes], words.data(),
+                sizeof words);
+    seal_frame(frame, 1, 1, FrameStage::kNone);
+    const bool good = place == pack_place(0, 3) && named == digest;
+    const uint64_t to = good ? 6 : 7;
+    const PutHead head{
+        PutKind::kEncoded, 0, 1, to, 1, static_cast<uint32_t>(frame.size())};
+    auto arriving = placement_->begin(head);
+    ASSERT_TRUE(arriving);
+    std::copy(frame.begin(), frame.end(), arriving->begin());
+    ASSERT_TRUE(placement_->end(head));
+    EXPECT_EQ(byte_of(6), 0x33);
+    EXPECT_EQ(byte_of(7), 0);
+    EXPECT_EQ(desk_->missing().take().size(), good ? 0u : 1u) << place;
+  }
 }
 
 TEST_P(PlacementTest, HeadsFromOutsideAreCheckedBeforeUse) {
@@ -157,8 +191,8 @@ class EncodedPlacementTest : public PlacementTest {
   std::span<const std::byte> frame(Version version, uint64_t digest_before) {
     digests_.assign(encoder_.blocks(), version);
     before_.assign(encoder_.blocks(), digest_before);
-    const auto bytes = encoder_.encode(
-        {0, version, 1, &sent_, digests_, before_, nullptr}, out_);
+    const auto bytes =
+        encoder_.encode({0, version, 1, digests_, before_, &sent_}, out_);
     EXPECT_TRUE(bytes);
     return std::span<const std::byte>(out_).first(bytes.value_or(0));
   }
@@ -213,8 +247,7 @@ TEST_P(EncodedPlacementTest, ADeltaNeedsItsBase) {
   FrameEncoder first;  // the base itself, and the delta on it
   first.take(20, text(0x20));
   std::vector<std::byte> out(kFrameBytesMax);
-  const size_t bytes =
-      first.encode({0, 4, 1, nullptr, {}, {}, nullptr}, out).value();
+  const size_t bytes = first.encode({0, 4, 1}, out).value();
   ASSERT_TRUE(put_frame(4, std::span(out).first(bytes), 20, 1));
   ASSERT_TRUE(put_frame(5, delta, 20, 1));
   EXPECT_EQ(image_->digests(0).at(20), digest_block(block.data(), kKey));
