@@ -51,6 +51,7 @@ LIBRARY_HOMES = [
                      "engine/content/content_key",
                      "engine/control/tls_handshake"]),
     (r"rocksdb/", ["engine/content/rocksdb_content_index.cc"]),
+    (r"hiredis/", ["engine/content/redis_"]),
 ]
 
 # What our own headers never show: who includes them needs not know it.
@@ -240,6 +241,8 @@ class Rules(unittest.TestCase):
                     "belongs")
         self.expect("engine/content/rocksdb_content_index.h",
                     "#include <rocksdb/db.h>", "belongs")
+        self.expect("engine/content/b.cc", "#include <hiredis/hiredis.h>",
+                    "belongs")
         self.expect("tools/wan-emulator/b.cc", "#include <linux/if_packet.h>",
                     "belongs")
         self.expect("dpdk-wan/b.cc", "#include <rte_mbuf.h>", "belongs")

@@ -33,6 +33,17 @@ Status check_source(const ContentSource& source) {
   return {};
 }
 
+Status check_offset(uint64_t offset_bytes) {
+  if (offset_bytes % kContentAlignBytes == 0 &&
+      offset_bytes <= kRegionBytesMax - kBlockBytes) {
+    return {};
+  }
+  return make_error(ErrorCode::kInvalidArgument,
+                    "Content at byte {} of a source cannot be indexed: not a "
+                    "multiple of {}, or too far.",
+                    offset_bytes, kContentAlignBytes);
+}
+
 std::vector<std::byte> encode_source(const ContentSource& source) {
   ByteWriter writer;
   writer.put(kFormat);

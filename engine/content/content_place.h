@@ -43,6 +43,10 @@ struct ContentPlace {
 // depend on where a process stands.
 Status check_source(const ContentSource& source);
 
+// Whether an index can hold a place there: a multiple of kContentAlignBytes,
+// and a block within kRegionBytesMax. kInvalidArgument.
+Status check_offset(uint64_t offset_bytes);
+
 std::vector<std::byte> encode_source(const ContentSource& source);
 // kIo, saying what is wrong: it was read from a disk.
 Result<ContentSource> decode_source(std::span<const std::byte> bytes);

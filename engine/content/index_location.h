@@ -1,11 +1,19 @@
-// Where a content index lies, as an operator writes it: a folder, which is
-// RocksDB's.
+// Where a content index lies, as an operator writes it:
+//
+//   FOLDER                                        RocksDB's, of this host
+//   redis://HOST:PORT[,HOST:PORT...][/PREFIX]     a Redis cluster's, of a site
+//
+// The hosts are some of the cluster's, from which the others are learnt; the
+// prefix tells indexes in one cluster apart ("causeway" when none is given).
 #pragma once
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "engine/content/content_index.h"
+#include "engine/content/content_store.h"
+#include "engine/content/redis_slots.h"
 
 namespace causeway {
 
@@ -13,10 +21,23 @@ namespace causeway {
 std::string content_index_in(const std::string& state_folder);
 std::string content_key_in(const std::string& state_folder);
 
-// Opens what is there. kReadOnly: kNotFound when there is none. kReadWrite
+struct ContentIndexLocation {
+  std::string folder;            // empty: Redis
+  std::vector<RedisNode> nodes;  // of Redis
+  std::string prefix;
+};
+
+// kInvalidArgument, saying what is wrong.
+Result<ContentIndexLocation> parse_index_location(std::string_view text);
+
+// Opens what is there. kReadOnly: kNotFound when a folder has none. kReadWrite
 // makes it, a folder with mode 0700, but not its parents; kAlreadyExists:
-// another process writes it. kInvalidArgument: no such kind of location.
+// another process writes it. kUnreachable: no node of Redis answers.
+// kInvalidArgument: parse_index_location().
 Result<std::unique_ptr<ContentIndex>> open_content_index(
+    const std::string& location, ContentAccess access);
+// As that, for who keeps it in order.
+Result<std::unique_ptr<ContentStore>> open_content_store(
     const std::string& location, ContentAccess access);
 
 }  // namespace causeway

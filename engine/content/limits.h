@@ -38,9 +38,37 @@ inline constexpr uint32_t kContentSectorsPerChunk =
 inline constexpr uint32_t kContentChunksMax =
     (1ull << 32) / kContentSectorsPerChunk - 1;  // 0 stays free
 
+// What an operator or an indexer keeps with a source: a record a trust domain
+// (index_record.h).
+inline constexpr size_t kContentNoteBytesMax = 1024;
+
+// A store's entries are read in parts of the digests' values, by their first 20
+// bits: parts of one size, whatever they hold.
+inline constexpr uint32_t kContentPartBits = 20;
+inline constexpr uint32_t kContentParts = 1u << kContentPartBits;
+
+// Redis. Its cluster's own recommended size is 1,000 nodes.
+inline constexpr size_t kRedisNodesMax = 1000;
+// How often a command may be sent elsewhere or again before it fails: a slot
+// that moves costs an ASK and a MOVED, a node that dies a second try.
+inline constexpr int kRedisRoundsMax = 8;
+// One call in all, and a connection. A site's network answers in 1 ms; the
+// caller goes on without the index after that.
+inline constexpr int kRedisCallMsMax = 5000;
+inline constexpr int kRedisConnectMsMax = 1000;
+// The longest array that is asked for: a part's entries or the cluster's slots.
+inline constexpr size_t kRedisElementsMax = 1u << 16;
+// One exchange with one node: a batch of parts, or of sources with their paths.
+inline constexpr size_t kRedisReplyBytesMax = 64u << 20;
+// A prefix of keys in a location.
+inline constexpr size_t kRedisPrefixBytesMax = 64;
+
 static_assert(kBlockBytes % kContentAlignBytes == 0);
 static_assert(kContentChunkBytes % kBlockBytes == 0);
 static_assert(kRegionBytesMax / kContentChunkBytes <= 1ull << 32);
 static_assert(kContentPathBytesMax >= kNameBytesMax);
+static_assert(kRedisReplyBytesMax >
+              kContentBatchMax * kContentPathBytesMax * 2);
+static_assert(kRedisConnectMsMax < kRedisCallMsMax);
 
 }  // namespace causeway

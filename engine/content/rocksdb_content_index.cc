@@ -8,10 +8,12 @@
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <vector>
@@ -26,8 +28,10 @@ namespace {
 // A place is source u32 and offset u64, little-endian.
 constexpr size_t kKeyBytes = kContentDigestBytes;
 constexpr size_t kPlaceBytes = 12;
-// The key of the sources' family that has the next number; others are u32.
+// The key of the sources' family that has the next number; others are u32, for
+// a source, and kNoteKey and u32, for its note.
 constexpr const char* kNextKey = "next number";
+constexpr char kNoteKey = 'n';
 constexpr const char* kSourcesFamily = "sources";
 
 using PlaceBytes = std::array<char, kPlaceBytes>;
@@ -50,10 +54,7 @@ std::optional<ContentPlace> unpack(const rocksdb::Slice& bytes) {
   ContentPlace place;
   std::memcpy(&place.source, bytes.data(), sizeof(place.source));
   std::memcpy(&place.offset_bytes, bytes.data() + 4, 8);
-  if (place.offset_bytes % kContentAlignBytes != 0 ||
-      place.offset_bytes > kRegionBytesMax - kBlockBytes) {
-    return std::nullopt;
-  }
+  if (!check_offset(place.offset_bytes)) return std::nullopt;
   return place;
 }
 
@@ -68,6 +69,22 @@ std::string number_of(uint32_t value) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+std::string note_key_of(ContentSourceId id) { return kNoteKey + number_of(id); }
+
+// The first key of a part, as digests are ordered in bytes.
+std::string part_key(uint32_t part) {
+  const uint32_t bits = part << (24 - kContentPartBits);
+  return {static_cast<char>(bits >> 16), static_cast<char>(bits >> 8),
+          static_cast<char>(bits)};
+}
+
+Error damaged(const std::string& folder, const std::string& how) {
+  return make_error(ErrorCode::kIo,
+                    "The content index in {} is damaged: {} Remove the folder "
+                    "and index again.",
+                    folder, how);
+}
+
 Status status_of(const rocksdb::Status& status, const std::string& folder) {
   if (status.ok()) return {};
   if (status.IsNoSpace()) {
@@ -76,10 +93,7 @@ Status status_of(const rocksdb::Status& status, const std::string& folder) {
                       status.ToString());
   }
   if (status.IsCorruption()) {
-    return make_error(ErrorCode::kIo,
-                      "The content index in {} is damaged: {}. Remove the "
-                      "folder and index again.",
-                      folder, status.ToString());
+    return damaged(folder, status.ToString() + ".");
   }
   return make_error(ErrorCode::kIo, "The content index in {}: {}", folder,
                     status.ToString());
@@ -184,6 +198,7 @@ struct RocksDbContentIndex::Impl {
   ContentAccess access = ContentAccess::kReadOnly;
   std::mutex changing;  // of sources: one at a time, on the disk first
   SharedSources sources;
+  std::map<ContentSourceId, std::vector<std::byte>> notes;  // by `changing`
   ErasedFilter filter;
   std::unique_ptr<rocksdb::DB> db;  // before what its threads use goes
   rocksdb::ColumnFamilyHandle* places = nullptr;  // the default family
@@ -261,25 +276,24 @@ Status RocksDbContentIndex::Impl::load_sources() {
 Status RocksDbContentIndex::Impl::load_source(const rocksdb::Slice& key,
                                               const rocksdb::Slice& value) {
   const bool is_next = key == kNextKey;
-  ByteReader reader(bytes_of(is_next ? value : key));
+  const bool is_note = key.size() == 5 && key[0] == kNoteKey;
+  ByteReader reader(bytes_of(is_next ? value : key).subspan(is_note ? 1 : 0));
   const auto id = reader.get<ContentSourceId>();
   if (!reader.finished() || id == 0) {
-    return make_error(ErrorCode::kIo,
-                      "The content index in {} is damaged: its sources have a "
-                      "key of {} bytes. Remove the folder and index again.",
-                      folder, key.size());
+    return damaged(
+        folder, fmt::format("its sources have a key of {} bytes.", key.size()));
   }
   if (is_next) {
     sources.table.skip_to(id);
     return {};
   }
-  auto source = decode_source(bytes_of(value));
-  if (!source) {
-    return make_error(ErrorCode::kIo,
-                      "The content index in {} is damaged: {} Remove the "
-                      "folder and index again.",
-                      folder, source.error().message);
+  if (is_note) {
+    const auto note = bytes_of(value);
+    notes[id].assign(note.begin(), note.end());
+    return {};
   }
+  auto source = decode_source(bytes_of(value));
+  if (!source) return damaged(folder, source.error().message);
   sources.table.add(id, *source);
   return {};
 }
@@ -385,8 +399,11 @@ Status RocksDbContentIndex::erase(ContentSourceId id) {
   const std::scoped_lock one(impl_->changing);
   SourceTable& table = impl_->sources.table;
   if (!table.has(id)) return table.at(id).error();
-  CAUSEWAY_TRY(status_of(impl_->db->Delete({}, impl_->others, number_of(id)),
-                         impl_->folder));
+  rocksdb::WriteBatch batch;
+  batch.Delete(impl_->others, number_of(id));
+  batch.Delete(impl_->others, note_key_of(id));
+  CAUSEWAY_TRY(status_of(impl_->db->Write({}, &batch), impl_->folder));
+  impl_->notes.erase(id);
   const std::unique_lock lock(impl_->sources.mutex);
   table.remove(id);
   return {};
@@ -405,6 +422,63 @@ Result<ContentIndexStats> RocksDbContentIndex::stats() {
                        impl_->property(Properties::kBlockCacheUsage);
   stats.disk_bytes = impl_->property(Properties::kTotalSstFilesSize);
   return stats;
+}
+
+Result<std::vector<KeptSource>> RocksDbContentIndex::sources() {
+  const std::scoped_lock one(impl_->changing);
+  std::vector<KeptSource> sources;
+  for (const auto& [id, source] : impl_->sources.table.all()) {
+    const auto note = impl_->notes.find(id);
+    sources.push_back(
+        {id, source,
+         note == impl_->notes.end() ? std::vector<std::byte>() : note->second});
+  }
+  std::ranges::sort(sources, {}, &KeptSource::id);
+  return sources;
+}
+
+Status RocksDbContentIndex::note(ContentSourceId id,
+                                 std::span<const std::byte> note) {
+  CAUSEWAY_ASSERT(note.size() <= kContentNoteBytesMax);
+  CAUSEWAY_TRY(impl_->check_writable());
+  const std::scoped_lock one(impl_->changing);
+  if (!impl_->sources.table.has(id)) return impl_->sources.table.at(id).error();
+  const rocksdb::Slice value(reinterpret_cast<const char*>(note.data()),
+                             note.size());
+  CAUSEWAY_TRY(
+      status_of(impl_->db->Put({}, impl_->others, note_key_of(id), value),
+                impl_->folder));
+  impl_->notes[id].assign(note.begin(), note.end());
+  return {};
+}
+
+Status RocksDbContentIndex::scan(uint32_t part, uint32_t count,
+                                 std::vector<ContentEntry>* entries) {
+  CAUSEWAY_ASSERT(count >= 1 && count <= kContentParts &&
+                  part <= kContentParts - count);
+  const std::string end_key = part_key(part + count);
+  const rocksdb::Slice end(end_key);
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;  // each is read once
+  if (part + count < kContentParts) options.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> at(
+      impl_->db->NewIterator(options, impl_->places));
+  for (at->Seek(part_key(part)); at->Valid(); at->Next()) {
+    const auto place = unpack(at->value());
+    if (!place || at->key().size() != kKeyBytes) continue;
+    const std::shared_lock lock(impl_->sources.mutex);
+    if (!impl_->sources.table.has(place->source)) continue;
+    ContentEntry& entry = entries->emplace_back();
+    std::memcpy(entry.digest.data(), at->key().data(), kKeyBytes);
+    entry.place = *place;
+  }
+  return status_of(at->status(), impl_->folder);
+}
+
+Status RocksDbContentIndex::flush() {
+  CAUSEWAY_TRY(impl_->check_writable());
+  return status_of(impl_->db->Flush({}, {impl_->places, impl_->others}),
+                   impl_->folder);
 }
 
 Status RocksDbContentIndex::compact() {

@@ -1,12 +1,11 @@
-// RocksDbContentIndex: a ContentIndex in a folder of its own, by RocksDB: the
+// RocksDbContentIndex: a ContentStore in a folder of its own, by RocksDB: the
 // embedded default. Outlives the process; what was put in the seconds before a
 // host lost its power may be forgotten.
 //
-// A column family of places, keyed by the first half of the digest (128 bits
-// are enough for a hint, and half the disk), and one of sources. Erasing drops
-// the source alone; its places are no longer found, and leave the disk when
-// RocksDB next compacts them. Memory: kept tables' filters and indexes, some
-// 1.6 bytes a block, and what open() is told.
+// A column family of places, keyed by the digest, and one of sources. Erasing
+// drops the source alone; its places are no longer found, and leave the disk
+// when RocksDB next compacts them. Memory: kept tables' filters and indexes,
+// some 1.6 bytes a block, and what open() is told.
 //
 // RocksDB has threads of its own, which write and compact. One process at a
 // time has the folder open to write. Those that read need no lock: they keep
@@ -18,7 +17,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/content/content_index.h"
+#include "engine/content/content_store.h"
 
 namespace causeway {
 
@@ -31,7 +30,7 @@ struct RocksDbContentOptions {
   uint64_t disk_bytes_max = 64ull << 30;
 };
 
-class RocksDbContentIndex final : public ContentIndex {
+class RocksDbContentIndex final : public ContentStore {
  public:
   // To write: makes the folder (0700), not its parents (kNotFound);
   // kAlreadyExists: another process, or this one, writes it. To read:
@@ -51,8 +50,12 @@ class RocksDbContentIndex final : public ContentIndex {
   // compacted yet.
   Result<ContentIndexStats> stats() override;
 
-  // Writes what is buffered and compacts all: for tests and `causeway index`.
-  Status compact();
+  Result<std::vector<KeptSource>> sources() override;
+  Status note(ContentSourceId id, std::span<const std::byte> note) override;
+  Status scan(uint32_t part, uint32_t count,
+              std::vector<ContentEntry>* entries) override;
+  Status flush() override;
+  Status compact() override;
 
  private:
   struct Impl;

@@ -67,13 +67,7 @@ Status SourceTable::check(std::span<const ContentEntry> entries) const {
                         "The content index has no source {}.", place.source);
     }
     known = place.source;
-    if (place.offset_bytes % kContentAlignBytes != 0 ||
-        place.offset_bytes > kRegionBytesMax - kBlockBytes) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "Content at byte {} of a source cannot be indexed: not "
-                        "a multiple of {}, or too far.",
-                        place.offset_bytes, kContentAlignBytes);
-    }
+    CAUSEWAY_TRY(check_offset(place.offset_bytes));
   }
   return {};
 }

@@ -18,6 +18,9 @@ class SourceTable {
   Result<ContentSource> at(ContentSourceId id) const;
   bool has(ContentSourceId id) const { return sources_.contains(id); }
   size_t size() const { return sources_.size(); }
+  const std::unordered_map<ContentSourceId, ContentSource>& all() const {
+    return sources_;
+  }
 
   // The number that the next new source gets.
   ContentSourceId next() const { return next_; }

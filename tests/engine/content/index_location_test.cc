@@ -14,11 +14,37 @@ TEST(IndexLocation, LiesInTheStateFolder) {
 }
 
 TEST(IndexLocation, RefusesWhatIsNone) {
-  for (const char* bad : {"", "http://127.0.0.1/x", "://"}) {
+  for (const char* bad :
+       {"", "http://127.0.0.1/x", "://", "redis://", "redis://h", "redis://h:0",
+        "redis://h:1,", "redis://,h:1", "redis://h:1/a/b", "redis://h:1/a b",
+        "redis://h:1 /a", "redis://user@h:1"}) {
     const auto index = open_content_index(bad, ContentAccess::kReadOnly);
     ASSERT_FALSE(index) << bad;
     EXPECT_EQ(index.error().code, ErrorCode::kInvalidArgument) << bad;
   }
+}
+
+TEST(IndexLocation, NamesServersAndAPrefix) {
+  const auto one = parse_index_location("redis://h:7000");
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->folder, "");
+  EXPECT_EQ(one->nodes, (std::vector<RedisNode>{{"h", 7000}}));
+  EXPECT_EQ(one->prefix, "causeway");
+  EXPECT_EQ(parse_index_location("redis://h:7000/")->prefix, "causeway");
+  const auto more =
+      parse_index_location("redis://10.0.0.1:7000,[::1]:7001/site-a");
+  ASSERT_TRUE(more);
+  EXPECT_EQ(more->nodes,
+            (std::vector<RedisNode>{{"10.0.0.1", 7000}, {"::1", 7001}}));
+  EXPECT_EQ(more->prefix, "site-a");
+  EXPECT_EQ(parse_index_location("some/folder")->folder, "some/folder");
+}
+
+TEST(IndexLocation, SaysThatNoServerAnswers) {
+  const auto none =
+      open_content_index("redis://127.0.0.1:1", ContentAccess::kReadOnly);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kUnreachable);
 }
 
 TEST(IndexLocation, AFolderIsMadeByWhoWrites) {

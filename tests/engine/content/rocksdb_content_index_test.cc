@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/contract/content_index_contract.h"
+#include "tests/contract/content_store_contract.h"
 #include "tests/engine/content/test_folder.h"
 
 namespace causeway {
@@ -41,8 +42,28 @@ class RocksDbLab final : public ContentIndexLab {
   std::unique_ptr<RocksDbContentIndex> index_;
 };
 
+class RocksDbStoreLab final : public ContentStoreLab {
+ public:
+  static Result<std::unique_ptr<ContentStoreLab>> make() {
+    if (kUntried != nullptr) {
+      return make_error(ErrorCode::kUnreachable, "{}", kUntried);
+    }
+    return std::unique_ptr<ContentStoreLab>(new RocksDbStoreLab);
+  }
+  Result<std::unique_ptr<ContentStore>> open(ContentAccess access) override {
+    CAUSEWAY_ASSIGN(auto index, RocksDbContentIndex::open(folder_.at("index"),
+                                                          {.access = access}));
+    return std::unique_ptr<ContentStore>(std::move(index));
+  }
+
+ private:
+  TestFolder folder_;
+};
+
 INSTANTIATE_TEST_SUITE_P(RocksDb, ContentIndexContract,
                          testing::Values(RocksDbLab::make));
+INSTANTIATE_TEST_SUITE_P(RocksDb, ContentStoreContract,
+                         testing::Values(RocksDbStoreLab::make));
 
 class RocksDbIndex : public testing::Test {
  protected:
