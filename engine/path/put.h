@@ -17,6 +17,9 @@ enum class PutKind : uint8_t {
   kZero = 2,  // no payload: every block of the run is zero
   // 3 is the stream path's fence (engine/path/stream/frame.h).
   kEncoded = 4,  // payload = an encoded frame (engine/codec/codec_frame.h)
+  // A fence among the records of a striped path (engine/path/stripe): its
+  // number in the place of the first block. No sink ever sees one.
+  kStripeFence = 5,
 };
 
 struct PutHead {
@@ -29,6 +32,8 @@ struct PutHead {
   uint32_t blocks = 0;
   // kRaw: blocks * kBlockBytes; kZero: 0; kEncoded: 1 to kPutBytesMax.
   uint32_t payload_bytes = 0;
+  // Of the records of a striped channel, from 1; 0 everywhere else.
+  uint64_t sequence = 0;
 
   BlockRange range() const { return {region, first_block, blocks}; }
   bool operator==(const PutHead&) const = default;

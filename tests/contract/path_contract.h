@@ -36,6 +36,10 @@ class PathLab {
 
   // The link is gone.
   virtual void cut() = 0;
+
+  // Whether puts land in the order in which they were posted. A striped path
+  // does not wait for its slower lane: versions say which put is newer.
+  virtual bool keeps_order() const { return true; }
 };
 
 using MakePathLab =
@@ -60,6 +64,8 @@ class PathContract : public testing::TestWithParam<MakePathLab> {
   // Posts all, driving whenever the channel is full.
   void post_all(Bulk& bulk, std::span<const Put> puts);
   void fence(Bulk& bulk, FenceId id);
+  // Each once, and in their order if the path keeps it.
+  void expect_landed(const Bulk& bulk, std::span<const Put> puts);
 
   // Polls the sender (the receiver) until it reports an Error.
   ErrorCode sender_error(Bulk& bulk);

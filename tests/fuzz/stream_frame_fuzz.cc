@@ -30,9 +30,12 @@ void check_frame(const Head& head) {
     encode_fence(frame->fence, again);
   } else {
     const PutHead& put = frame->put;
-    CAUSEWAY_ASSERT(put.blocks > 0);
+    const bool fence = put.kind == PutKind::kStripeFence;
+    CAUSEWAY_ASSERT(fence == (put.blocks == 0));
+    CAUSEWAY_ASSERT(!fence || put.sequence != 0);
     CAUSEWAY_ASSERT(put.payload_bytes <= kPutBytesMax);
-    CAUSEWAY_ASSERT(put.range().end() <= kRegionBytesMax / kBlockBytes);
+    CAUSEWAY_ASSERT(fence ||
+                    put.range().end() <= kRegionBytesMax / kBlockBytes);
     encode_put(put, again);
   }
   CAUSEWAY_ASSERT(again == head);
@@ -42,12 +45,14 @@ void with_right_check(Head head) {
   Head valid;
   encode_fence(1, valid);
   std::copy_n(valid.begin(), 4, head.begin());  // the magic
-  const auto check = static_cast<uint32_t>(XXH3_64bits(head.data(), 28));
-  std::memcpy(head.data() + 28, &check, sizeof check);
+  const auto check = static_cast<uint32_t>(XXH3_64bits(head.data(), 36));
+  std::memcpy(head.data() + 36, &check, sizeof check);
   check_frame(head);
 }
 
-void check_hello(const Head& bytes) {
+void check_hello(const Head& head) {
+  std::array<std::byte, Hello::kBytes> bytes;
+  std::copy_n(head.begin(), bytes.size(), bytes.begin());
   const auto hello = decode_hello(bytes);
   if (hello) CAUSEWAY_ASSERT(encode_hello(*hello) == bytes);
 }
@@ -55,7 +60,7 @@ void check_hello(const Head& bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static_assert(Hello::kBytes == kFrameHeadBytes);
+  static_assert(Hello::kBytes <= kFrameHeadBytes);
   Head head{};
   std::memcpy(head.data(), data, std::min(size, head.size()));
   check_frame(head);

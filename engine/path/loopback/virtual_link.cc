@@ -14,7 +14,7 @@
 namespace causeway {
 namespace {
 
-constexpr size_t kHeadBytes = 32;  // what a head costs on the tcp path
+constexpr size_t kHeadBytes = 40;  // what a head costs on the tcp path
 constexpr size_t kMessageHeadBytes = 8;
 constexpr uint32_t kPutsInFlightMax = 128;  // as on the tcp path
 
@@ -88,6 +88,7 @@ struct VirtualLink::State {
   VirtualLinkOptions options;
   Instant now{};
   bool is_cut = false;
+  bool is_held = false;
   Line forward;
   Line backward;
   std::map<uint32_t, Bulk> bulk;  // by worker; nodes never move
@@ -96,6 +97,9 @@ struct VirtualLink::State {
   Tamper tamper;
 
   void advance(Instant to) { now = std::max(now, to); }
+  bool due(Instant at) const { return !is_held && at <= now; }
+  // When what is due at `at` happens, if nothing else does.
+  Instant wake(Instant at) const { return is_held ? kNever : at; }
 };
 
 namespace {
@@ -135,7 +139,7 @@ class LoopbackBulkChannel final : public BulkChannel {
     link_.advance(now);
     CAUSEWAY_TRY(alive());
     auto& departures = bulk_.departures;
-    while (!departures.empty() && departures.front().at <= link_.now) {
+    while (!departures.empty() && link_.due(departures.front().at)) {
       bulk_.queued_bytes -= departures.front().bytes;
       bulk_.progress.wire_bytes += departures.front().bytes;
       if (departures.front().is_put) {
@@ -144,7 +148,7 @@ class LoopbackBulkChannel final : public BulkChannel {
       }
       departures.pop_front();
     }
-    while (!bulk_.acks.empty() && bulk_.acks.front().arrives <= link_.now) {
+    while (!bulk_.acks.empty() && link_.due(bulk_.acks.front().arrives)) {
       bulk_.progress.fence_landed = bulk_.acks.front().fence;
       bulk_.acks.pop_front();
     }
@@ -160,7 +164,7 @@ class LoopbackBulkChannel final : public BulkChannel {
     Instant next = kNever;
     if (!bulk_.departures.empty()) next = bulk_.departures.front().at;
     if (!bulk_.acks.empty()) next = std::min(next, bulk_.acks.front().arrives);
-    return next;
+    return link_.wake(next);
   }
 
  private:
@@ -211,7 +215,7 @@ class LoopbackBulkReceiver final : public BulkReceiver {
     if (link_.is_cut) return lost_error();
     if (bulk_.receiver_gone) return closed_error();
     bool moved = false;
-    while (!bulk_.frames.empty() && bulk_.frames.front().arrives <= link_.now) {
+    while (!bulk_.frames.empty() && link_.due(bulk_.frames.front().arrives)) {
       if (Status status = take(bulk_.frames.front()); !status) {
         bulk_.receiver_gone = true;
         return std::move(status).error();
@@ -220,7 +224,7 @@ class LoopbackBulkReceiver final : public BulkReceiver {
       moved = true;
     }
     if (bulk_.frames.empty() && bulk_.sender_gone &&
-        *bulk_.sender_gone <= link_.now) {
+        link_.due(*bulk_.sender_gone)) {
       closed_ = true;
     }
     return moved;
@@ -233,8 +237,8 @@ class LoopbackBulkReceiver final : public BulkReceiver {
   Instant wait_on(WaitSet&) const override {
     if (closed_) return kNever;
     if (link_.is_cut) return link_.now;
-    if (!bulk_.frames.empty()) return bulk_.frames.front().arrives;
-    return bulk_.sender_gone.value_or(kNever);
+    if (!bulk_.frames.empty()) return link_.wake(bulk_.frames.front().arrives);
+    return link_.wake(bulk_.sender_gone.value_or(kNever));
   }
 
  private:
@@ -306,9 +310,9 @@ class LoopbackControlChannel final : public ControlChannel {
     link_.advance(now);
     if (link_.is_cut) return lost_error();
     auto& messages = incoming_.messages;
-    if (messages.empty() || messages.front().arrives > link_.now) {
+    if (messages.empty() || !link_.due(messages.front().arrives)) {
       if (messages.empty() && incoming_.sender_gone &&
-          *incoming_.sender_gone <= link_.now) {
+          link_.due(*incoming_.sender_gone)) {
         return closed_error();
       }
       return std::optional<std::vector<std::byte>>();
@@ -322,8 +326,10 @@ class LoopbackControlChannel final : public ControlChannel {
 
   Instant wait_on(WaitSet&) const override {
     if (link_.is_cut) return link_.now;
-    if (!incoming_.messages.empty()) return incoming_.messages.front().arrives;
-    return incoming_.sender_gone.value_or(kNever);
+    if (!incoming_.messages.empty()) {
+      return link_.wake(incoming_.messages.front().arrives);
+    }
+    return link_.wake(incoming_.sender_gone.value_or(kNever));
   }
 
  private:
@@ -405,6 +411,8 @@ std::unique_ptr<InboundPath> VirtualLink::inbound() {
 void VirtualLink::advance(Instant now) { state_->advance(now); }
 
 void VirtualLink::cut() { state_->is_cut = true; }
+
+void VirtualLink::hold(bool held) { state_->is_held = held; }
 
 void VirtualLink::set_tamper(Tamper tamper) {
   state_->tamper = std::move(tamper);

@@ -49,6 +49,10 @@ class VirtualLink {
   // under way is gone.
   void cut();
 
+  // While it is held, nothing departs and nothing arrives: a link that fell
+  // silent. What was under way comes when it is let go.
+  void hold(bool held);
+
   // Called for each put as it is posted, on the link's own copy: flips bits,
   // forges heads. An empty function ends it.
   using Tamper = std::function<void(PutHead&, std::span<std::byte>)>;

@@ -19,7 +19,8 @@ static_assert(std::endian::native == std::endian::little,
 constexpr uint32_t kFrameMagic = 0x50'46'57'43;  // "CWFP"
 constexpr uint32_t kAckMagic = 0x41'46'57'43;    // "CWFA"
 constexpr uint8_t kFenceKind = 3;
-constexpr size_t kCheckAt = 28;
+constexpr size_t kSequenceAt = 28;
+constexpr size_t kCheckAt = 36;
 constexpr uint64_t kBlocksMax = kRegionBytesMax / kBlockBytes;
 
 template <typename T>
@@ -55,7 +56,8 @@ Result<Frame> decode_fence(const std::byte* head) {
   const auto fence = load<uint64_t>(head + 16);
   const bool rest_is_zero = load<uint16_t>(head + 6) == 0 &&
                             load<uint64_t>(head + 8) == 0 &&
-                            load<uint32_t>(head + 24) == 0;
+                            load<uint32_t>(head + 24) == 0 &&
+                            load<uint64_t>(head + kSequenceAt) == 0;
   if (fence == 0 || !rest_is_zero) {
     return broken("A fence frame has number {} and fields that are not 0.",
                   fence);
@@ -72,11 +74,24 @@ bool payload_fits(const PutHead& put) {
       return put.payload_bytes == 0;
     case PutKind::kEncoded:
       return put.payload_bytes > 0;
+    case PutKind::kStripeFence:
+      return false;
   }
   return false;
 }
 
+Result<Frame> check_stripe_fence(const PutHead& put) {
+  const bool rest_is_zero = put.region == 0 && put.version == 0 &&
+                            put.blocks == 0 && put.payload_bytes == 0;
+  if (put.first_block == 0 || put.sequence == 0 || !rest_is_zero) {
+    return broken("A striped fence has number {}, sequence {}, other fields.",
+                  put.first_block, put.sequence);
+  }
+  return Frame{0, put};
+}
+
 Result<Frame> check_put(const PutHead& put) {
+  if (put.kind == PutKind::kStripeFence) return check_stripe_fence(put);
   if (put.blocks == 0) return broken("A put has no blocks.");
   if (put.first_block >= kBlocksMax ||
       put.blocks > kBlocksMax - put.first_block) {
@@ -103,6 +118,7 @@ void encode_put(const PutHead& put, FrameHeadSpan out) {
   store(head + 12, put.blocks);
   store(head + 16, put.first_block);
   store(head + 24, put.payload_bytes);
+  store(head + kSequenceAt, put.sequence);
   store(head + kCheckAt, head_check(head));
 }
 
@@ -135,7 +151,8 @@ Result<Frame> decode_frame(FrameHeadView view) {
   if (kind == kFenceKind) return decode_fence(head);
   if (kind != static_cast<uint8_t>(PutKind::kRaw) &&
       kind != static_cast<uint8_t>(PutKind::kZero) &&
-      kind != static_cast<uint8_t>(PutKind::kEncoded)) {
+      kind != static_cast<uint8_t>(PutKind::kEncoded) &&
+      kind != static_cast<uint8_t>(PutKind::kStripeFence)) {
     return broken("A frame has the unknown kind {}.", kind);
   }
   PutHead put;
@@ -145,6 +162,7 @@ Result<Frame> decode_frame(FrameHeadView view) {
   put.blocks = load<uint32_t>(head + 12);
   put.first_block = load<uint64_t>(head + 16);
   put.payload_bytes = load<uint32_t>(head + 24);
+  put.sequence = load<uint64_t>(head + kSequenceAt);
   return check_put(put);
 }
 

@@ -1,14 +1,20 @@
 // The frames of a bulk stream, and the acknowledgements that come back on it.
 // Integers are little-endian.
 //
-//   0       4    5   6      8         12       16            24      28      32
-//   +-------+----+---+------+---------+--------+-------------+-------+-------+
-//   | magic |kind| 0 |region| version | blocks | first block |payload| check |
-//   +-------+----+---+------+---------+--------+-------------+-------+-------+
+//   0       4    5   6      8         12       16            24
+//   +-------+----+---+------+---------+--------+-------------+----------
+//   | magic |kind| 0 |region| version | blocks | first block | payload
+//   +-------+----+---+------+---------+--------+-------------+----------
+//      28         36      40
+//   ---+----------+-------+
+//      | sequence | check |
+//   ---+----------+-------+
 //   then `payload` bytes: the blocks as they are (kind raw), none (zero), or
 //   what the codecs made of them (encoded)
 //
+//   sequence: of a striped channel's records (engine/path/stripe), else 0
 //   fence: kind 3, its number in the place of the first block, the rest 0
+//   striped fence: kind 5, the same, and a sequence
 //
 //   0       4       8            16
 //   +-------+-------+-------------+
@@ -29,7 +35,7 @@
 
 namespace causeway {
 
-inline constexpr size_t kFrameHeadBytes = 32;
+inline constexpr size_t kFrameHeadBytes = 40;
 inline constexpr size_t kFenceAckBytes = 16;
 
 using FrameHeadSpan = std::span<std::byte, kFrameHeadBytes>;

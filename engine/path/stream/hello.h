@@ -32,7 +32,7 @@ enum class StreamRole : uint8_t { kControl = 1, kBulk = 2 };
 
 struct Hello {
   static constexpr size_t kBytes = 32;
-  static constexpr uint16_t kVersion = 1;
+  static constexpr uint16_t kVersion = 2;
 
   uint16_t version = kVersion;
   StreamRole role = StreamRole::kControl;

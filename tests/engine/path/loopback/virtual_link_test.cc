@@ -31,19 +31,19 @@ class RecordingSink final : public PutSink {
   std::vector<std::byte> place_ = std::vector<std::byte>(256u << 10);
 };
 
-// 1 MB/s and 10 ms: a put of 4096 + 32 bytes takes 4.128 ms to depart.
+// 1 MB/s and 10 ms: a put of 4096 + 40 bytes takes 4.136 ms to depart.
 class VirtualLinkTest : public testing::Test {
  protected:
   Put raw_put(uint64_t first_block) const {
     return {{PutKind::kRaw, 0, 1, first_block, 1, kBlockBytes}, page_};
   }
 
-  const Duration kDeparture = transfer_time(kBlockBytes + 32, 1e6);
+  const Duration kDeparture = transfer_time(kBlockBytes + 40, 1e6);
   const Duration kDelay = milliseconds(10);
 
   std::vector<std::byte> page_ =
       std::vector<std::byte>(kBlockBytes, std::byte{0xa5});
-  VirtualLink link_{{1e6, kDelay, 2 * (kBlockBytes + 32)}};
+  VirtualLink link_{{1e6, kDelay, 2 * (kBlockBytes + 40)}};
   std::unique_ptr<OutboundPath> outbound_ = link_.outbound();
   std::unique_ptr<InboundPath> inbound_ = link_.inbound();
   RecordingSink sink_;
