@@ -40,7 +40,8 @@ LIBRARY_HOMES = [
     (r"rte_", ["dpdk-wan/port"]),
     (r"(asm|linux)/kvm|xen", ["hypervisor-shim/"]),
     (r"hwloc", ["engine/runtime/topology"]),
-    (r"(isa-l|igzip_lib|erasure_code)\b", ["engine/codec/", "engine/content/"]),
+    (r"(isa-l|igzip_lib|erasure_code)\b",
+     ["engine/codec/", "engine/content/", "dpdk-wan/fec/"]),
     (r"sqlite3", ["engine/control/journal"]),
     (r"(grpcpp|grpc|google/protobuf)/", ["engine/control/", "tools/"]),
     (r"(ngtcp2|gnutls)/", ["dpdk-wan/quic/"]),
@@ -235,6 +236,8 @@ class Rules(unittest.TestCase):
         self.expect("engine/base/b.cc", "#include <linux/kvm.h>", "belongs")
         self.expect("tools/b.cc", "#include <hwloc.h>", "belongs")
         self.expect("engine/path/b.cc", "#include <isa-l/crc.h>", "belongs")
+        self.expect("dpdk-wan/quic/b.cc", "#include <isa-l/erasure_code.h>",
+                    "belongs")
         self.expect("engine/guest/b.cc", "#include <grpcpp/x.h>", "belongs")
         self.expect("tools/agent/b.cc", "#include <openssl/x.h>", "belongs")
         self.expect("engine/content/b.cc", "#include <openssl/evp.h>",
