@@ -75,7 +75,7 @@ enum GuestContent {
   GUEST_CONTENT_RANDOM = 0,
   GUEST_CONTENT_TEXT = 1,
   GUEST_CONTENT_MIXED = 2,
-  GUEST_CONTENT_ZERO = 3, /* random, and a share of the fill is zeros */
+  GUEST_CONTENT_SHARES = 3, /* shares of text and zeros, else random */
 };
 
 /* Region numbers in block headers and errors. */
@@ -100,6 +100,8 @@ typedef struct GuestParams {
   uint64_t rate_bytes_per_s; /* of one vCPU; UINT64_MAX = as fast as it goes */
   uint64_t hot_q32;          /* share of the slice that is hot, times 2^32 */
   uint64_t zero_q32;         /* share of the fill that is zeros, times 2^32 */
+  uint64_t text_q32;         /* share of the blocks that are text, likewise */
+  uint64_t change_words; /* what one write changes of a block that is there */
   uint64_t seed;
   uint64_t ram_bytes;
   uint64_t disk_bytes;

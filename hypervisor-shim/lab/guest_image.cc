@@ -83,6 +83,17 @@ Result<GuestParams> plan_params(const GuestOptions& options, bool has_avx) {
   params.hot_q32 = static_cast<uint64_t>(options.workload.hot_share * kTwoTo32);
   params.zero_q32 =
       static_cast<uint64_t>(options.content.zero_share * kTwoTo32);
+  // The zeros are drawn first: text is a share of what is left.
+  const double left = 1 - options.content.zero_share;
+  params.text_q32 =
+      left > 0
+          ? static_cast<uint64_t>(options.content.text_share / left * kTwoTo32)
+          : 0;
+  if (options.workload.changed_share < 1) {
+    params.change_words = std::max<uint64_t>(
+        1, static_cast<uint64_t>(options.workload.changed_share *
+                                 GUEST_BLOCK_BYTES / 8));
+  }
   params.seed = options.seed;
   params.ram_bytes = options.memory_bytes;
   params.disk_bytes = options.disk_bytes;

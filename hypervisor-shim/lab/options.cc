@@ -33,11 +33,13 @@ void declare(CLI::App& app, GuestOptions& options, RawOptions& raw) {
                  "Raw file or block device; none: no disk");
   app.add_option("--disk-bytes", raw.disk_bytes,
                  "Size of the disk, as in 512M; none: the file's");
-  app.add_option("--workload", raw.workload,
-                 "idle, uniform:RATE, hotset:RATE,FRACTION, sequential:RATE, "
-                 "disk:RATE, mixed:RATE; RATE as in 50M, or max")
+  app.add_option(
+         "--workload", raw.workload,
+         "idle, uniform:RATE, hotset:RATE,FRACTION[,CHANGED], sequential:RATE, "
+         "disk:RATE, mixed:RATE; RATE as in 50M, or max")
       ->capture_default_str();
-  app.add_option("--content", raw.content, "random, text, mixed, zero:SHARE")
+  app.add_option("--content", raw.content,
+                 "random, text, mixed, zero:SHARE, shares:TEXT,ZERO")
       ->capture_default_str();
   app.add_option("--used", raw.used,
                  "Share of RAM and disk that is filled at boot")

@@ -12,8 +12,8 @@ namespace causeway::lab {
 namespace {
 
 constexpr std::string_view kWorkloadForms =
-    "idle, uniform:RATE, hotset:RATE,FRACTION, sequential:RATE, disk:RATE or "
-    "mixed:RATE, with RATE in bytes a second (50M) or max";
+    "idle, uniform:RATE, hotset:RATE,FRACTION[,CHANGED], sequential:RATE, "
+    "disk:RATE or mixed:RATE, with RATE in bytes a second (50M) or max";
 
 struct NamedWorkload {
   std::string_view name;
@@ -40,6 +40,13 @@ Error bad_workload(std::string_view text, std::string_view what) {
                     text, what, kWorkloadForms);
 }
 
+Error bad_content(std::string_view text, std::string_view what) {
+  return make_error(ErrorCode::kInvalidArgument,
+                    "content '{}': {}; use random, text, mixed, zero:SHARE or "
+                    "shares:TEXT,ZERO",
+                    text, what);
+}
+
 // "head<separator>tail"; the tail is empty when there is no separator.
 struct Cut {
   std::string_view head;
@@ -51,6 +58,14 @@ Cut cut(std::string_view text, char separator) {
   const auto at = text.find(separator);
   if (at == std::string_view::npos) return {text, {}, false};
   return {text.substr(0, at), text.substr(at + 1), true};
+}
+
+Result<double> positive_share(std::string_view workload,
+                              std::string_view text) {
+  const auto share = parse_share(text);
+  if (!share) return bad_workload(workload, share.error().message);
+  if (*share > 0) return *share;
+  return bad_workload(workload, "the fraction must not be 0");
 }
 
 Result<uint64_t> parse_workload_rate(std::string_view text) {
@@ -85,10 +100,12 @@ Result<Workload> parse_workload(std::string_view text) {
   if (workload.kind == GUEST_WORKLOAD_HOTSET) {
     rated = cut(named.tail, ',');
     if (!rated.found) return bad_workload(text, "it needs a fraction");
-    auto share = parse_share(rated.tail);
-    if (!share) return bad_workload(text, share.error().message);
-    if (*share <= 0) return bad_workload(text, "the fraction must not be 0");
-    workload.hot_share = *share;
+    const Cut shares = cut(rated.tail, ',');
+    CAUSEWAY_ASSIGN(workload.hot_share, positive_share(text, shares.head));
+    if (shares.found) {
+      CAUSEWAY_ASSIGN(workload.changed_share,
+                      positive_share(text, shares.tail));
+    }
   }
   auto rate = parse_workload_rate(rated.head);
   if (!rate) return bad_workload(text, rate.error().message);
@@ -97,22 +114,30 @@ Result<Workload> parse_workload(std::string_view text) {
 }
 
 Result<Content> parse_content(std::string_view text) {
-  if (text == "random") return Content{GUEST_CONTENT_RANDOM, 0};
-  if (text == "text") return Content{GUEST_CONTENT_TEXT, 0};
-  if (text == "mixed") return Content{GUEST_CONTENT_MIXED, 0};
+  if (text == "random") return Content{GUEST_CONTENT_RANDOM, 0, 0};
+  if (text == "text") return Content{GUEST_CONTENT_TEXT, 0, 0};
+  if (text == "mixed") return Content{GUEST_CONTENT_MIXED, 0, 0};
   const Cut named = cut(text, ':');
-  if (named.head == "zero" && named.found) {
-    auto share = parse_share(named.tail);
-    if (!share) {
-      return make_error(ErrorCode::kInvalidArgument, "content '{}': {}", text,
-                        share.error().message);
-    }
-    return Content{GUEST_CONTENT_ZERO, *share};
+  const bool zero = named.head == "zero";
+  if (!named.found || (!zero && named.head != "shares")) {
+    return bad_content(text, "there is no such content");
   }
-  return make_error(ErrorCode::kInvalidArgument,
-                    "content '{}': there is no such content; use random, "
-                    "text, mixed or zero:SHARE",
-                    text);
+  Content content{GUEST_CONTENT_SHARES, 0, 0};
+  const Cut shares = cut(named.tail, ',');
+  if (shares.found == zero)
+    return bad_content(text, "these are not its shares");
+  if (!zero) {
+    auto share = parse_share(shares.head);
+    if (!share) return bad_content(text, share.error().message);
+    content.text_share = *share;
+  }
+  auto share = parse_share(zero ? named.tail : shares.tail);
+  if (!share) return bad_content(text, share.error().message);
+  content.zero_share = *share;
+  if (content.text_share + content.zero_share > 1) {
+    return bad_content(text, "its shares are more than all of it");
+  }
+  return content;
 }
 
 }  // namespace causeway::lab

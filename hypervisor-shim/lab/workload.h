@@ -11,22 +11,24 @@
 
 namespace causeway::lab {
 
-// idle | uniform:RATE | hotset:RATE,FRACTION | sequential:RATE | disk:RATE |
-// mixed:RATE, RATE in bytes/s ("50M") or "max".
+// idle | uniform:RATE | hotset:RATE,FRACTION[,CHANGED] | sequential:RATE |
+// disk:RATE | mixed:RATE, RATE in bytes/s ("50M") or "max".
 struct Workload {
   GuestWorkload kind = GUEST_WORKLOAD_IDLE;
   uint64_t rate_bytes_per_s = 0;  // UINT64_MAX: as fast as it goes
   double hot_share = 1;           // of the guest's blocks, in (0, 1]
+  double changed_share = 1;       // of a block of RAM by one write, in (0, 1]
 
   bool needs_disk() const {
     return kind == GUEST_WORKLOAD_DISK || kind == GUEST_WORKLOAD_MIXED;
   }
 };
 
-// random | text | mixed | zero:SHARE
+// random | text | mixed | zero:SHARE | shares:TEXT,ZERO
 struct Content {
   GuestContent kind = GUEST_CONTENT_RANDOM;
   double zero_share = 0;  // of the blocks filled at boot, in [0, 1]
+  double text_share = 0;  // likewise, with zero_share at most 1
 };
 
 // kInvalidArgument says what would have been right.

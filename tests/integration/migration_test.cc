@@ -120,6 +120,20 @@ TEST_F(KvmMigrationTest, OverTheWanPathByCubicInSmallDatagrams) {
         "--streams", "1"});
 }
 
+// Text, zeros and random words; parts of the hot pages change.
+TEST_F(KvmMigrationTest, DeflatedAndAsDeltas) {
+  const json report =
+      move({"--memory", "96M", "--disk", "32M", "--content",
+            "shares:0.5,0.25", "--workload", "hotset:20M,0.2,0.1"},
+           {"--codec", "deflate:1", "--max-blackout", "5ms"});
+  const json& bytes = report.at("bytes");
+  for (const char* method : {"zero", "raw", "deflated", "delta"}) {
+    EXPECT_GT(bytes.value(method, 0u), 0u) << method << bytes.dump();
+  }
+  // Of 128 MiB 32 are text-like, the quarter of random words stays.
+  EXPECT_LT(bytes.at("wire").get<uint64_t>(), 70u << 20);
+}
+
 TEST_F(KvmMigrationTest, ThereAndBack) {
   move({"--memory", "32M", "--disk", "16M", "--workload", "disk:10M"}, {});
   const CommandResult back =

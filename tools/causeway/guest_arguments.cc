@@ -24,11 +24,14 @@ void GuestArguments::add_options(CLI::App* app) {
       ->type_name("SIZE|FILE[:SIZE]")
       ->capture_default_str();
   app->add_option("--workload", workload_,
-                  "idle, uniform:RATE, hotset:RATE,FRACTION, sequential:RATE, "
-                  "disk:RATE, mixed:RATE; RATE in bytes/s (50M) or max")
+                  "idle, uniform:RATE, hotset:RATE,FRACTION[,CHANGED], "
+                  "sequential:RATE, disk:RATE, mixed:RATE; RATE in bytes/s "
+                  "(50M) or max; CHANGED: share of a page that one write "
+                  "changes")
       ->capture_default_str();
   app->add_option("--content", content_,
-                  "What it writes: random, text, mixed, zero:SHARE")
+                  "What it writes: random, text, mixed, zero:SHARE, "
+                  "shares:TEXT,ZERO")
       ->capture_default_str();
   app->add_option("--used", used_, "Share of RAM and disk that it fills")
       ->check(CLI::Range(0.0, 1.0))

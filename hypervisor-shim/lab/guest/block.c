@@ -56,7 +56,23 @@ _Static_assert(__builtin_offsetof(GuestBlockHeader, checksum) == 8, "word 1");
 
 static int is_text(const GuestParams* params, uint64_t seed) {
   if (params->content == GUEST_CONTENT_TEXT) return 1;
+  if (params->content == GUEST_CONTENT_SHARES) {
+    return (uint32_t)mix64(seed) < params->text_q32;
+  }
   return params->content == GUEST_CONTENT_MIXED && (seed & 1);
+}
+
+/* Words of a block that is there become new ones, of its own kind of content;
+ * here and there, as a program's do. */
+static void change_words(uint64_t* words, uint64_t seed, uint64_t count,
+                         int text) {
+  const uint64_t* dictionary = (const uint64_t*)(const void*)kWords;
+  for (uint64_t i = 0; i < count; ++i) {
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    const uint64_t at =
+        HEADER_WORDS + (seed >> 33) % (GUEST_WORDS_PER_BLOCK - HEADER_WORDS);
+    words[at] = text ? dictionary[seed >> 58] : mix64(seed);
+  }
 }
 
 void block_write(uint64_t* words, const GuestParams* params, uint32_t region,
@@ -64,13 +80,18 @@ void block_write(uint64_t* words, const GuestParams* params, uint32_t region,
   GuestBlockHeader* header = (GuestBlockHeader*)words;
   const uint64_t place = mix64(params->seed ^ (block << 1) ^ region);
   const uint64_t seed = mix64(place + version);
+  const int was_there = header->magic == GUEST_BLOCK_MAGIC && version > 1 &&
+                        header->block == block && header->region == region;
   header->magic = GUEST_BLOCK_MAGIC;
   header->block = block;
   header->region = region;
   header->version = version;
   header->step = step;
   header->seed = seed;
-  if (is_text(params, place)) {
+  const int text = is_text(params, place);
+  if (params->change_words && was_there) {
+    change_words(words, seed, params->change_words, text);
+  } else if (text) {
     fill_text(words, seed);
   } else {
     fill_random(words, seed);

@@ -48,7 +48,7 @@ TEST(Options, AllOfThem) {
   EXPECT_EQ(options.disk_path, "d");
   EXPECT_EQ(options.disk_bytes, 64u << 20);
   EXPECT_EQ(options.workload.kind, GUEST_WORKLOAD_MIXED);
-  EXPECT_EQ(options.content.kind, GUEST_CONTENT_ZERO);
+  EXPECT_EQ(options.content.kind, GUEST_CONTENT_SHARES);
   EXPECT_DOUBLE_EQ(options.used_share, 0.25);
   EXPECT_EQ(options.seed, 7u);
   EXPECT_EQ(options.tracker, TrackerKind::kRing);

@@ -23,6 +23,8 @@ TEST(Workload, KnowsAllForms) {
   ASSERT_TRUE(hot);
   EXPECT_EQ(hot->kind, GUEST_WORKLOAD_HOTSET);
   EXPECT_DOUBLE_EQ(hot->hot_share, 0.1);
+  EXPECT_DOUBLE_EQ(hot->changed_share, 1);
+  EXPECT_DOUBLE_EQ(parse_workload("hotset:1G,0.1,0.2")->changed_share, 0.2);
 
   EXPECT_EQ(parse_workload("sequential:max")->rate_bytes_per_s, UINT64_MAX);
   EXPECT_TRUE(parse_workload("disk:1M")->needs_disk());
@@ -33,6 +35,7 @@ TEST(Workload, RefusesWithWhatIsRight) {
   for (const char* text :
        {"", "busy", "busy:50M", "uniform", "uniform:", "uniform:fast",
         "hotset:50M", "hotset:50M,2", "hotset:50M,0", "hotset:50M,x",
+        "hotset:50M,0.1,", "hotset:50M,0.1,0", "hotset:50M,0.1,0.1,1",
         "idle:50M", "uniform:50M,0.5"}) {
     const auto parsed = parse_workload(text);
     ASSERT_FALSE(parsed) << text;
@@ -49,13 +52,18 @@ TEST(Content, KnowsAllForms) {
   EXPECT_EQ(parse_content("mixed")->kind, GUEST_CONTENT_MIXED);
   const auto zero = parse_content("zero:0.25");
   ASSERT_TRUE(zero);
-  EXPECT_EQ(zero->kind, GUEST_CONTENT_ZERO);
+  EXPECT_EQ(zero->kind, GUEST_CONTENT_SHARES);
   EXPECT_DOUBLE_EQ(zero->zero_share, 0.25);
+  const auto shares = parse_content("shares:0.5,0.25");
+  ASSERT_TRUE(shares);
+  EXPECT_DOUBLE_EQ(shares->text_share, 0.5);
+  EXPECT_DOUBLE_EQ(shares->zero_share, 0.25);
 }
 
 TEST(Content, RefusesWithWhatIsRight) {
   for (const char* text : {"", "noise", "zero", "zero:", "zero:1.5",
-                           "zero:-0.5", "zero:nan", "text:0.5"}) {
+                           "zero:-0.5", "zero:nan", "text:0.5", "zero:0.5,0.1",
+                           "shares:0.5", "shares:,0.1", "shares:0.5,0.6"}) {
     const auto parsed = parse_content(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
