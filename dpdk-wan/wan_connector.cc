@@ -1,5 +1,6 @@
 #include "dpdk-wan/wan_connector.h"
 
+#include <algorithm>
 #include <array>
 
 #include "dpdk-wan/link/link_thread.h"
@@ -45,20 +46,25 @@ class WanOutboundPath final : public OutboundPath {
 
   PathStats stats() const override { return thread_->link().stats(); }
 
-  Status introduce(const PathToken& token, Duration timeout);
+  Status introduce(const PathToken& token, const WanOptions& options);
+  LinkThread& thread() { return *thread_; }
 
  private:
   std::unique_ptr<LinkThread> thread_;
   std::string peer_;
   std::unique_ptr<ByteStream> control_;  // until it is opened
-  std::vector<bool> taken_;
+  std::vector<uint8_t> taken_;           // by worker; each has its own thread
 };
 
-Status WanOutboundPath::introduce(const PathToken& token, Duration timeout) {
+Status WanOutboundPath::introduce(const PathToken& token,
+                                  const WanOptions& options) {
+  const Duration timeout = options.timeout;
   const auto streams = static_cast<uint16_t>(taken_.size());
   Hello hello;
   hello.token = token;
   hello.stream_count = streams;
+  hello.lane = options.lane;
+  hello.lane_count = options.lanes;
   CAUSEWAY_TRY(send_whole(*control_, encode_hello(hello), timeout));
   std::array<std::byte, Welcome::kBytes> bytes;
   Status got = receive_whole(*control_, bytes, timeout);
@@ -88,6 +94,7 @@ Status WanOutboundPath::introduce(const PathToken& token, Duration timeout) {
 WanLinkOptions link_options(const WanOptions& options) {
   WanLinkOptions link;
   link.streams = options.streams;
+  link.lanes = std::max<uint16_t>(options.lanes, 1);
   link.source = true;
   link.quic.congestion = options.congestion;
   link.quic.payload_bytes = options.payload_bytes;
@@ -96,10 +103,10 @@ WanLinkOptions link_options(const WanOptions& options) {
   return link;
 }
 
-Result<std::unique_ptr<OutboundPath>> open_path(std::unique_ptr<PacketIo> io,
-                                                const SocketAddress& address,
-                                                const PathToken& token,
-                                                const WanOptions& options) {
+Result<std::unique_ptr<WanOutboundPath>> open_path(std::unique_ptr<PacketIo> io,
+                                                   const SocketAddress& address,
+                                                   const PathToken& token,
+                                                   const WanOptions& options) {
   CAUSEWAY_ASSIGN(auto credentials,
                   QuicCredentials::load(options.files, options.peer_name));
   auto link = std::make_unique<WanLink>(std::move(io), std::move(credentials),
@@ -107,14 +114,15 @@ Result<std::unique_ptr<OutboundPath>> open_path(std::unique_ptr<PacketIo> io,
   CAUSEWAY_TRY(link->connect(address, monotonic_now()));
   auto thread = std::make_unique<LinkThread>(std::move(link));
   const std::string peer = address.text();
-  if (Status opened = thread->await_open(options.timeout); !opened) {
+  if (Status opened = thread->await_open(options.timeout, options.cancel_fd);
+      !opened) {
     return make_error(opened.error().code, "No connection to {}: {}.", peer,
                       opened.error().message);
   }
   auto path = std::make_unique<WanOutboundPath>(std::move(thread), peer,
                                                 options.streams);
-  CAUSEWAY_TRY(path->introduce(token, options.timeout));
-  return std::unique_ptr<OutboundPath>(std::move(path));
+  CAUSEWAY_TRY(path->introduce(token, options));
+  return path;
 }
 
 }  // namespace
@@ -124,7 +132,7 @@ Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
     const WanOptions& options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
   CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
-  Result<std::unique_ptr<OutboundPath>> path = Error{};
+  Result<std::unique_ptr<WanOutboundPath>> path = Error{};
   for (const SocketAddress& candidate : candidates) {
     auto io = UdpPacketIo::open_towards(candidate);
     path = io ? open_path(std::move(io).value(), candidate, token, options)
@@ -132,7 +140,20 @@ Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
     // Another address of the same host helps only when this one is not there.
     if (path || path.error().code != ErrorCode::kUnreachable) break;
   }
-  return path;
+  if (!path) return std::move(path).error();
+  return std::unique_ptr<OutboundPath>(std::move(path).value());
+}
+
+Result<WanConnector::Lane> WanConnector::connect_lane(
+    const std::string& local, std::string_view address, const PathToken& token,
+    const WanOptions& options) {
+  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
+  const SocketAddress& peer = candidates.front();
+  CAUSEWAY_ASSIGN(auto io, local.empty() ? UdpPacketIo::open_towards(peer)
+                                         : UdpPacketIo::open(local));
+  CAUSEWAY_ASSIGN(auto path, open_path(std::move(io), peer, token, options));
+  LinkThread* const thread = &path->thread();
+  return Lane{std::move(path), thread};
 }
 
 Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
@@ -140,7 +161,9 @@ Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
     const PathToken& token, const WanOptions& options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
   CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
-  return open_path(std::move(io), candidates.front(), token, options);
+  CAUSEWAY_ASSIGN(auto path,
+                  open_path(std::move(io), candidates.front(), token, options));
+  return std::unique_ptr<OutboundPath>(std::move(path));
 }
 
 }  // namespace causeway

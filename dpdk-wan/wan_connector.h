@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "dpdk-wan/link/link_thread.h"
 #include "dpdk-wan/packet/packet_io.h"
 #include "dpdk-wan/wan_options.h"
 #include "engine/path/path.h"
@@ -22,6 +23,17 @@ class WanConnector {
   static Result<std::unique_ptr<OutboundPath>> connect(
       std::string_view address, const PathToken& token,
       const WanOptions& options);
+  // One connection of a striped path (options.lane), from this host's address
+  // `local` ("address:0"; empty: what the route says), with the thread of its
+  // link, which the path owns.
+  struct Lane {
+    std::unique_ptr<OutboundPath> path;
+    LinkThread* thread = nullptr;
+  };
+  static Result<Lane> connect_lane(const std::string& local,
+                                   std::string_view address,
+                                   const PathToken& token,
+                                   const WanOptions& options);
   // The same over an endpoint that is open already (a DPDK port).
   static Result<std::unique_ptr<OutboundPath>> connect(
       std::unique_ptr<PacketIo> io, std::string_view address,

@@ -1,5 +1,7 @@
 #include "dpdk-wan/wan_listener.h"
 
+#include <algorithm>
+
 #include "dpdk-wan/link/link_thread.h"
 #include "dpdk-wan/packet/udp_packet_io.h"
 #include "engine/base/assert.h"
@@ -40,16 +42,17 @@ class WanInboundPath final : public InboundPath {
   }
 
   // Answers the hello; an Error when it was not what is expected.
-  Status welcome(Duration timeout);
+  Status welcome(const WanOptions& options);
+  LinkThread& thread() { return *thread_; }
 
  private:
   std::unique_ptr<LinkThread> thread_;
   std::string peer_;
   std::unique_ptr<ByteStream> control_;  // until it is accepted
-  std::vector<bool> taken_;
+  std::vector<uint8_t> taken_;           // by worker; each has its own thread
 };
 
-Status WanInboundPath::welcome(Duration timeout) {
+Status WanInboundPath::welcome(const WanOptions& options) {
   const Hello& hello = thread_->link().hello();
   Welcome welcome;
   Status status;
@@ -64,14 +67,21 @@ Status WanInboundPath::welcome(Duration timeout) {
     status = make_error(ErrorCode::kIncompatible,
                         "{} opens {} streams, {} are expected.", peer_,
                         hello.stream_count, taken_.size());
+  } else if (hello.lane != options.lane || hello.lane_count != options.lanes) {
+    welcome.answer = Answer::kOtherLane;
+    status =
+        make_error(ErrorCode::kIncompatible,
+                   "{} opens lane {} of {}, lane {} of {} is expected.", peer_,
+                   hello.lane, hello.lane_count, options.lane, options.lanes);
   }
-  CAUSEWAY_TRY(send_whole(*control_, encode_welcome(welcome), timeout));
+  CAUSEWAY_TRY(send_whole(*control_, encode_welcome(welcome), options.timeout));
   return status;
 }
 
 WanLinkOptions link_options(const WanOptions& options) {
   WanLinkOptions link;
   link.streams = options.streams;
+  link.lanes = std::max<uint16_t>(options.lanes, 1);
   link.source = false;
   link.quic.congestion = options.congestion;
   link.quic.payload_bytes = options.payload_bytes;
@@ -89,6 +99,12 @@ Result<WanListener> WanListener::listen(std::string_view address) {
 
 Result<std::unique_ptr<InboundPath>> WanListener::accept(
     const PathToken& token, const WanOptions& options) {
+  CAUSEWAY_ASSIGN(Lane lane, accept_lane(token, options));
+  return std::move(lane.path);
+}
+
+Result<WanListener::Lane> WanListener::accept_lane(const PathToken& token,
+                                                   const WanOptions& options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
   CAUSEWAY_ASSERT(io_ != nullptr);
   CAUSEWAY_ASSIGN(auto credentials,
@@ -98,7 +114,8 @@ Result<std::unique_ptr<InboundPath>> WanListener::accept(
                                         link_options(options));
   link->listen(token);
   auto thread = std::make_unique<LinkThread>(std::move(link));
-  if (Status opened = thread->await_open(options.timeout); !opened) {
+  if (Status opened = thread->await_open(options.timeout, options.cancel_fd);
+      !opened) {
     thread->stop();
     return make_error(opened.error().code,
                       "The source did not come to {}: {}.{}", here,
@@ -106,8 +123,12 @@ Result<std::unique_ptr<InboundPath>> WanListener::accept(
   }
   auto path =
       std::make_unique<WanInboundPath>(std::move(thread), options.streams);
-  CAUSEWAY_TRY(path->welcome(options.timeout));
-  return std::unique_ptr<InboundPath>(std::move(path));
+  CAUSEWAY_TRY(path->welcome(options));
+  Lane lane;
+  lane.thread = &path->thread();
+  lane.peer = lane.thread->link().peer();
+  lane.path = std::move(path);
+  return lane;
 }
 
 }  // namespace causeway

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "dpdk-wan/link/link_thread.h"
 #include "dpdk-wan/packet/packet_io.h"
 #include "dpdk-wan/wan_options.h"
 #include "engine/path/path.h"
@@ -32,6 +33,15 @@ class WanListener {
   // came, but speaks another version or opens another number of streams.
   Result<std::unique_ptr<InboundPath>> accept(const PathToken& token,
                                               const WanOptions& options);
+
+  // One connection of a striped path (options.lane), with the thread of its
+  // link, which the path owns.
+  struct Lane {
+    std::unique_ptr<InboundPath> path;
+    LinkThread* thread = nullptr;
+    std::string peer;
+  };
+  Result<Lane> accept_lane(const PathToken& token, const WanOptions& options);
 
  private:
   explicit WanListener(std::unique_ptr<PacketIo> io) : io_(std::move(io)) {}

@@ -19,6 +19,11 @@ struct WanOptions {
   CongestionControl congestion = CongestionControl::kBbr2;
   size_t payload_bytes = 0;  // of a datagram; 0: found out, up to 1,452
   Duration silence_max = kQuicSilenceMax;
+  // Of a striped path (lanes/): which of its connections this is. 0 lanes: it
+  // is the only one.
+  uint16_t lane = 0;
+  uint16_t lanes = 0;
+  int cancel_fd = -1;  // readable: give up waiting (kCancelled)
 };
 
 }  // namespace causeway

@@ -20,8 +20,8 @@ inline constexpr size_t kWanControlRingBytes = 1u << 20;
 // What bulk streams carry back: 16 bytes a fence.
 inline constexpr size_t kWanAnswerRingBytes = kQuicFirstWindowBytes;
 
-// The share of one of `streams` bulk streams. Never less than the first
-// window, which a peer may fill before it knows better.
+// The share of one of `streams` bulk streams, of all lanes. Never less than the
+// first window, which a peer may fill before it knows better.
 constexpr size_t wan_bulk_ring_bytes(size_t streams) {
   const size_t share = std::bit_floor(kWanWindowBytes / streams);
   return share < kQuicFirstWindowBytes ? kQuicFirstWindowBytes : share;

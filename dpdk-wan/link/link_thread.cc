@@ -55,7 +55,17 @@ void LinkThread::stop() {
   thread_.join();
 }
 
-Status LinkThread::await_open(Duration timeout) {
+bool LinkThread::await_end(int cancel_fd) {
+  for (;;) {
+    link_->state_seen();
+    if (link_->state() == WanLink::State::kEnded) return true;
+    pollfd fds[] = {{link_->state_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
+    ::poll(fds, 2, -1);
+    if (fds[1].revents != 0) return false;
+  }
+}
+
+Status LinkThread::await_open(Duration timeout, int cancel_fd) {
   const Instant deadline = monotonic_now() + timeout;
   for (;;) {
     const WanLink::State state = link_->state();
@@ -68,8 +78,11 @@ Status LinkThread::await_open(Duration timeout) {
       return make_error(ErrorCode::kTimeout, "nobody answered within {:.1f} s",
                         seconds(timeout));
     }
-    pollfd changed{link_->state_fd(), POLLIN, 0};
-    ::poll(&changed, 1, poll_ms(deadline - now));
+    pollfd fds[] = {{link_->state_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
+    ::poll(fds, 2, poll_ms(deadline - now));
+    if (fds[1].revents != 0) {
+      return make_error(ErrorCode::kCancelled, "it is not wanted any more");
+    }
   }
 }
 

@@ -20,7 +20,10 @@ class LinkThread {
   WanLink& link() { return *link_; }
   // Until the link is open: an Error says why it is not, without the peer's
   // name. kTimeout after `timeout`.
-  Status await_open(Duration timeout);
+  // kCancelled: `cancel_fd` became readable.
+  Status await_open(Duration timeout, int cancel_fd = -1);
+  // Until the link has ended, or `cancel_fd` is readable; whether it has.
+  bool await_end(int cancel_fd);
   // Ends the thread; what the link knows may be read then.
   void stop();
 

@@ -16,8 +16,9 @@ constexpr int kFarewells = 3;
 WanLinkOptions completed(WanLinkOptions options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
   options.quic.streams = static_cast<uint16_t>(1 + options.streams);
-  const size_t bulk = options.source ? kWanAnswerRingBytes
-                                     : wan_bulk_ring_bytes(options.streams);
+  const size_t bulk =
+      options.source ? kWanAnswerRingBytes
+                     : wan_bulk_ring_bytes(options.streams * options.lanes);
   options.quic.window_bytes = kWanControlRingBytes + options.streams * bulk;
   return options;
 }
@@ -31,7 +32,7 @@ WanLink::WanLink(std::unique_ptr<PacketIo> io, QuicCredentials credentials,
       options_(completed(options)),
       reception_(*io_, credentials_, options_.quic),
       lanes_(options_.quic.streams) {
-  const size_t large = wan_bulk_ring_bytes(options.streams);
+  const size_t large = wan_bulk_ring_bytes(options.streams * options.lanes);
   rings_.push_back(std::make_unique<WanStreamRings>(kWanControlRingBytes,
                                                     kWanControlRingBytes));
   for (uint16_t i = 0; i < options.streams; ++i) {
@@ -368,6 +369,7 @@ void WanLink::publish(State state) {
 void WanLink::publish_stats(Instant now) {
   if (connection_ == nullptr || now < next_stats_) return;
   next_stats_ = now + kWanStatsPeriod;
+  sent_bytes_.store(io_->stats().bytes_sent);
   const PathStats stats = connection_->stats();
   rtt_ns_.store(stats.rtt.count());
   delivered_bytes_s_.store(stats.delivered_bytes_s);

@@ -28,6 +28,7 @@ namespace causeway {
 
 struct WanLinkOptions {
   uint16_t streams = 1;  // bulk streams; the control stream is one more
+  uint16_t lanes = 1;    // links of the path, which share kWanWindowBytes
   bool source = true;    // which end of the bulk streams has the large rings
   QuicOptions quic;      // streams and window follow from the above
 };
@@ -49,9 +50,11 @@ class WanLink final : public Stepper, private QuicStreams {
   const SocketAddress& local() const { return io_->local(); }
   // Readable when the state has changed; one waiter.
   int state_fd() const { return state_changed_.fd(); }
+  void state_seen() const { state_changed_.drain(); }  // before state()
   // Ends the link once all that was sent has arrived.
   void close();
   PathStats stats() const;
+  uint64_t sent_bytes() const { return sent_bytes_.load(); }  // UDP payload
 
   // Once it is open (or, connecting, from the start): stream 0 is the control
   // stream. Each is taken once; the link outlives it.
@@ -134,6 +137,7 @@ class WanLink final : public Stepper, private QuicStreams {
   Instant next_stats_{};
   std::atomic<int64_t> rtt_ns_{0};
   std::atomic<double> delivered_bytes_s_{0};
+  std::atomic<uint64_t> sent_bytes_{0};
 };
 
 }  // namespace causeway

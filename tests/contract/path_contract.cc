@@ -103,8 +103,7 @@ void PathContract::fence(Bulk& bulk, FenceId id) {
   drive({&bulk}, [&] { return bulk.fence >= id; });
 }
 
-void PathContract::expect_landed(const Bulk& bulk,
-                                 std::span<const Put> puts) {
+void PathContract::expect_landed(const Bulk& bulk, std::span<const Put> puts) {
   std::vector<PutHead> landed = bulk.sink->landed;
   std::vector<PutHead> posted = heads_of(puts);
   if (!lab_->keeps_order()) {
@@ -377,7 +376,8 @@ TEST_P(PathContract, SinkThatRefusesEndsTheChannelAtBothEnds) {
   ASSERT_EQ(bulk.sender->post(puts).value(), puts.size());
   ASSERT_TRUE(bulk.sender->poll(lab_->now()));
   EXPECT_EQ(receiver_error(bulk), ErrorCode::kPeerBroken);
-  EXPECT_EQ(bulk.sink->landed.size(), 1u);
+  EXPECT_LE(bulk.sink->landed.size(), lab_->keeps_order() ? 1u : 2u);
+  EXPECT_GE(bulk.sink->landed.size(), lab_->keeps_order() ? 1u : 0u);
   EXPECT_FALSE(bulk.receiver->poll(lab_->now()));
   EXPECT_EQ(sender_error(bulk), ErrorCode::kConnectionLost);
 }

@@ -54,10 +54,9 @@ Error broken(fmt::format_string<Args...> format, Args&&... args) {
 
 Result<Frame> decode_fence(const std::byte* head) {
   const auto fence = load<uint64_t>(head + 16);
-  const bool rest_is_zero = load<uint16_t>(head + 6) == 0 &&
-                            load<uint64_t>(head + 8) == 0 &&
-                            load<uint32_t>(head + 24) == 0 &&
-                            load<uint64_t>(head + kSequenceAt) == 0;
+  const bool rest_is_zero =
+      load<uint16_t>(head + 6) == 0 && load<uint64_t>(head + 8) == 0 &&
+      load<uint32_t>(head + 24) == 0 && load<uint64_t>(head + kSequenceAt) == 0;
   if (fence == 0 || !rest_is_zero) {
     return broken("A fence frame has number {} and fields that are not 0.",
                   fence);

@@ -42,7 +42,8 @@ std::array<std::byte, Hello::kBytes> encode_hello(const Hello& hello) {
   }
   writer.put(hello.stream_index);
   writer.put(hello.stream_count);
-  writer.put(uint32_t{0});
+  writer.put(hello.lane);
+  writer.put(hello.lane_count);
   return fixed<Hello::kBytes>(writer);
 }
 
@@ -60,7 +61,8 @@ std::optional<Hello> decode_hello(
   for (std::byte& byte : hello.token) byte = std::byte{reader.get<uint8_t>()};
   hello.stream_index = reader.get<uint16_t>();
   hello.stream_count = reader.get<uint16_t>();
-  if (reader.get<uint32_t>() != 0) return std::nullopt;
+  hello.lane = reader.get<uint16_t>();
+  hello.lane_count = reader.get<uint16_t>();
   CAUSEWAY_ASSERT(reader.finished());
   return hello;
 }
@@ -81,7 +83,7 @@ std::optional<Welcome> decode_welcome(
   welcome.version = reader.get<uint16_t>();
   const auto answer = reader.get<uint16_t>();
   if (answer < static_cast<uint16_t>(Answer::kWelcome) ||
-      answer > static_cast<uint16_t>(Answer::kTaken)) {
+      answer > static_cast<uint16_t>(Answer::kOtherLane)) {
     return std::nullopt;
   }
   welcome.answer = static_cast<Answer>(answer);
@@ -106,6 +108,9 @@ Status check_welcome(const Welcome& welcome, const std::string& peer,
       return make_error(ErrorCode::kPermission,
                         "{} has this migration's stream from someone else.",
                         peer);
+    case Answer::kOtherLane:
+      return make_error(ErrorCode::kIncompatible,
+                        "{} expects other lanes of the path.", peer);
   }
   return make_error(ErrorCode::kPeerBroken, "{} gave no answer that is known.",
                     peer);

@@ -1,10 +1,13 @@
 // The first bytes of every stream, and the answer. Little-endian.
 //
-//   0       4         6      7   8                       24      26      28
-//   +-------+---------+------+---+-----------------------+-------+-------+---+
-//   | magic | version | role | 0 | token of the migration| index | count | 0 |
-//   +-------+---------+------+---+-----------------------+-------+-------+---+
-//                                                                            32
+//   0       4         6      7   8                       24      26
+//   +-------+---------+------+---+-----------------------+-------+-------
+//   | magic | version | role | 0 | token of the migration| index | count
+//   +-------+---------+------+---+-----------------------+-------+-------
+//      28     30      32
+//   ---+------+-------+
+//      | lane | lanes |
+//   ---+------+-------+
 //   0       4         6        8
 //   +-------+---------+--------+
 //   | magic | version | answer |   sent only to those who know the token
@@ -39,6 +42,8 @@ struct Hello {
   PathToken token{};
   uint16_t stream_index = 0;  // of the bulk streams; control: 0
   uint16_t stream_count = 0;  // bulk streams of the path
+  uint16_t lane = 0;          // of a striped path's connections
+  uint16_t lane_count = 0;    // 0: the path is not striped
 
   bool operator==(const Hello&) const = default;
 };
@@ -48,6 +53,7 @@ enum class Answer : uint16_t {
   kOtherVersion = 2,      // the acceptor speaks another protocol version
   kOtherStreamCount = 3,  // ... expects another number of streams
   kTaken = 4,             // ... has this stream already
+  kOtherLane = 5,         // ... expects another lane, or number of lanes
 };
 
 struct Welcome {

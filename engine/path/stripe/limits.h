@@ -19,9 +19,10 @@ namespace causeway {
 inline constexpr uint32_t kStripeLanesMax = 4;
 
 // Copies of the payloads of all workers that are not known to have landed: what
-// a lane's death takes with it, the others must have. Bandwidth times delay:
-// 1 Gbit/s at 200 ms is 25 MB, as the wan path's rings.
-inline constexpr size_t kStripeWindowBytes = 32u << 20;
+// a lane's death takes with it, the others must have. Bandwidth times delay of
+// all lanes: 1 Gbit/s at 130 ms. The lanes' own rings hold the same bytes
+// again, and the mover shall stay within 64 MiB.
+inline constexpr size_t kStripeWindowBytes = 16u << 20;
 
 // The share of one of `streams` workers; never less than two puts, so that one
 // is copied while the other is on its way.

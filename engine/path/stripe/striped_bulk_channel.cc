@@ -39,7 +39,7 @@ void StripedBulkChannel::take_lanes() {
     lane.flow.restart();
     lane.released = lane.fenced = lane.fenced_bytes = 0;
     lane.sent_bytes = lane.wire_bytes = 0;
-    lane.full = lane.stalled = false;
+    lane.full = lane.stalled = lane.pledged = false;
     no_lane_since_.reset();
   });
 }

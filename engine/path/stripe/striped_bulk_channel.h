@@ -72,6 +72,7 @@ class StripedBulkChannel final : public BulkChannel {
     uint64_t wire_bytes = 0;
     bool full = false;     // took less than all; until the next poll
     bool stalled = false;  // until it acknowledges
+    bool pledged = false;  // given records though it stalls: no other flowed
   };
 
   Record& record(uint64_t sequence) {
@@ -109,8 +110,10 @@ class StripedBulkChannel final : public BulkChannel {
   uint64_t base_ = 1;  // sequences count from 1
   uint64_t next_ = 1;
   uint64_t head_ = 1;
-  uint64_t redo_ = 1;           // none below it is to be redone
-  uint64_t released_to_ = 1;    // all below are released
+  uint64_t redo_ = 1;         // none below it is to be redone
+  uint64_t released_to_ = 1;  // all below are released
+  uint64_t posted_puts_ = 0;
+  uint64_t released_puts_ = 0;
   uint64_t waiting_bytes_ = 0;  // payloads that no lane has
   uint64_t window_head_ = 0;
   uint64_t window_tail_ = 0;

@@ -51,6 +51,7 @@ Result<size_t> StripedBulkChannel::post(std::span<const Put> puts) {
       std::memcpy(room, put.payload.data(), put.payload.size());
     }
     add(put);
+    ++posted_puts_;
   }
   return taken;
 }
@@ -75,7 +76,6 @@ Result<ChannelProgress> StripedBulkChannel::poll(Instant now) {
     lanes_[i].full = false;
     CAUSEWAY_TRY(poll_lane(i, now));
   }
-  watch_stalls(now);
   for (int round = 0; round < kRoundsAPoll && dispatch(now); ++round) {
     for (uint8_t i = 0; i < lanes_.size(); ++i) {
       CAUSEWAY_TRY(poll_lane(i, now));
@@ -108,7 +108,7 @@ Status StripedBulkChannel::poll_lane(uint8_t index, Instant now) {
   count_released(lane, progress->puts_released);
   // A lane's fence has the number of the records before it.
   if (progress->fence_landed <= lane.flow.acked()) return {};
-  lane.stalled = false;
+  lane.stalled = lane.pledged = false;
   lane.flow.landed(progress->fence_landed, now, [this](uint64_t sequence) {
     if (sequence < base_) return;
     Record& landed = record(sequence);
@@ -140,14 +140,19 @@ void StripedBulkChannel::advance_base() {
     }
     if (released_to_ > base_) continue;
     released_to_ = base_ + 1;
-    if (landed.head.kind != PutKind::kStripeFence) ++progress_.puts_released;
+    if (landed.head.kind != PutKind::kStripeFence) ++released_puts_;
   }
   for (; released_to_ < next_ && record(released_to_).released;
        ++released_to_) {
     const PutKind kind = record(released_to_).head.kind;
-    if (kind != PutKind::kStripeFence) ++progress_.puts_released;
+    if (kind != PutKind::kStripeFence) ++released_puts_;
   }
   redo_ = std::max(redo_, base_);
+  // Who finds the channel full waits for a release: the last put is one only
+  // when there is room again.
+  const bool has_room = !window_full() && room_for(kPutBytesMax, record(head_));
+  progress_.puts_released =
+      has_room ? released_puts_ : std::min(released_puts_, posted_puts_ - 1);
 }
 
 // What this lane has and has not acknowledged is for the others to send. It may
@@ -178,9 +183,11 @@ bool StripedBulkChannel::other_flows(uint8_t index) const {
 void StripedBulkChannel::watch_stalls(Instant now) {
   for (uint8_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
-    if (lane.channel == nullptr || lane.stalled || !other_flows(i)) continue;
-    if (now < lane.flow.stalls_at()) continue;
+    if (lane.channel == nullptr || !other_flows(i)) continue;
+    const bool stalls = !lane.stalled && now >= lane.flow.stalls_at();
+    if (!stalls && !lane.pledged) continue;
     lane.stalled = true;
+    lane.pledged = false;
     take_back(i);
   }
 }
@@ -196,6 +203,7 @@ StripedBulkChannel::Record* StripedBulkChannel::next_record() {
 
 // Gives records and fences to lanes while there are both; whether any was.
 bool StripedBulkChannel::dispatch(Instant now) {
+  watch_stalls(now);
   bool given = false;
   while (Record* const next = next_record()) {
     const uint8_t lane = choose(kRecordHeadBytes + next->head.payload_bytes);
@@ -248,13 +256,15 @@ bool StripedBulkChannel::hand_to(uint8_t index, Record& next, Instant now) {
   lane.sent_bytes += bytes;
   waiting_bytes_ -= bytes;
   next.lane = index;
+  lane.pledged |= lane.stalled;
   last_lane_ = index;
   if (next.head.sequence == next_) ++next_;
   return true;
 }
 
 // A fence behind what has none: when there is enough of it, when a fence of
-// the channel waits for it, or when nothing more comes and none is on its way.
+// the channel waits for it, or when no other is on its way, so that a lane
+// always has something to say.
 bool StripedBulkChannel::post_lane_fences() {
   bool any = false;
   const bool asked = last_fence_ > progress_.fence_landed;
@@ -262,9 +272,9 @@ bool StripedBulkChannel::post_lane_fences() {
     const uint64_t posted = lane.flow.posted();
     if (lane.channel == nullptr || posted == lane.fenced) continue;
     const bool enough = lane.sent_bytes - lane.fenced_bytes >= kLaneFenceBytes;
-    const bool idle = next_ == head_ && lane.fenced == lane.flow.acked();
+    const bool none_under_way = lane.fenced == lane.flow.acked();
     const bool fenced_all = asked && next_ > last_fence_at_;
-    if (!enough && !idle && !fenced_all) continue;
+    if (!enough && !none_under_way && !fenced_all) continue;
     auto fence = lane.channel->post_fence(posted);
     if (!fence || !*fence) continue;  // asked again by the next poll
     lane.fenced = posted;

@@ -89,7 +89,7 @@ void StripedControlChannel::take_lanes() {
     lane.channel = std::move(opened.channel);
     lane.flow.restart();
     lane.received = lane.answered = 0;
-    lane.stalled = false;
+    lane.stalled = lane.pledged = false;
     no_lane_since_.reset();
   }
 }
@@ -129,9 +129,11 @@ bool StripedControlChannel::other_flows(uint32_t index) const {
 void StripedControlChannel::watch_stalls() {
   for (uint32_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
-    if (lane.channel == nullptr || lane.stalled || !other_flows(i)) continue;
-    if (now_ < lane.flow.stalls_at()) continue;
+    if (lane.channel == nullptr || !other_flows(i)) continue;
+    const bool stalls = !lane.stalled && now_ >= lane.flow.stalls_at();
+    if (!stalls && !lane.pledged) continue;
     lane.stalled = true;
+    lane.pledged = false;
     take_back(i);
   }
 }
@@ -173,6 +175,7 @@ bool StripedControlChannel::hand_to(uint32_t index, uint64_t sequence) {
   }
   lane.flow.sent(sequence, static_cast<uint32_t>(next.encoded.size()), now_);
   next.lane = index;
+  lane.pledged |= lane.stalled;
   return true;
 }
 
@@ -246,7 +249,7 @@ Status StripedControlChannel::take(uint32_t index, const Fragment& fragment) {
 }
 
 void StripedControlChannel::take_received(uint32_t index, uint64_t count) {
-  lanes_[index].stalled = false;
+  lanes_[index].stalled = lanes_[index].pledged = false;
   lanes_[index].flow.landed(count, now_, [this](uint64_t sequence) {
     if (waits(sequence, base_, outgoing_.size())) piece(sequence).landed = true;
   });

@@ -69,6 +69,7 @@ class StripedControlChannel final : public ControlChannel {
     uint64_t received = 0;  // pieces, by this lane
     uint64_t answered = 0;  // ... of which the peer has been told
     bool stalled = false;
+    bool pledged = false;  // given pieces though it stalls: no other flowed
   };
   struct Incoming {
     FragmentKind kind = FragmentKind::kPiece;

@@ -1,0 +1,140 @@
+#include "dpdk-wan/lanes/inbound_lanes.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/base/assert.h"
+#include "engine/runtime/clock.h"
+
+namespace causeway {
+namespace {
+
+// The source tries a lane again and again; whoever accepts need not look up.
+constexpr Duration kAcceptMax = std::chrono::hours(24);
+
+WanOptions lane_options(const WanOptions& path, size_t lanes, int cancel_fd) {
+  WanOptions options = path;
+  options.lanes = static_cast<uint16_t>(lanes);
+  options.silence_max = lane_silence(path.silence_max);
+  options.timeout = kAcceptMax;
+  options.cancel_fd = cancel_fd;
+  return options;
+}
+
+class InboundLanes final : public InboundPath {
+ public:
+  InboundLanes(std::vector<WanListener> listeners, const PathToken& token,
+               const WanOptions& options)
+      : token_(token),
+        watch_(static_cast<uint32_t>(listeners.size()),
+               lane_patience(options.silence_max), monotonic_now()),
+        path_(board_, {stripe_window_bytes(options.streams),
+                       lane_patience(options.silence_max) + kLaneTick}) {
+    options_ = lane_options(options, listeners.size(), watch_.stop_fd());
+    for (uint32_t i = 0; i < listeners.size(); ++i) {
+      threads_.emplace_back(
+          [this, i, listener = std::move(listeners[i])]() mutable {
+            ::pthread_setname_np(::pthread_self(), "wan-lane");
+            run(i, std::move(listener));
+          });
+    }
+    threads_.emplace_back([this] {
+      if (watch_.await_lost()) board_.close();
+    });
+  }
+  ~InboundLanes() override {
+    watch_.stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  Result<std::unique_ptr<ControlChannel>> accept_control() override {
+    return path_.accept_control();
+  }
+  Result<std::unique_ptr<BulkReceiver>> accept_bulk(uint32_t worker,
+                                                    PutSink& sink) override {
+    return path_.accept_bulk(worker, sink);
+  }
+  Status await_first(Duration timeout) { return watch_.await_first(timeout); }
+
+ private:
+  void run(uint32_t lane, WanListener first);
+  void serve(uint32_t lane, WanListener::Lane accepted);
+
+  PathToken token_;
+  WanOptions options_;
+  LaneWatch watch_;
+  InboundBoard board_;
+  StripedInboundPath path_;
+  std::vector<std::thread> threads_;
+};
+
+void InboundLanes::run(uint32_t lane, WanListener first) {
+  WanOptions options = options_;
+  options.lane = static_cast<uint16_t>(lane);
+  const std::string address = first.address();
+  std::optional<WanListener> listener(std::move(first));
+  while (!watch_.stopping()) {
+    if (listener) {
+      auto accepted = listener->accept_lane(token_, options);
+      listener.reset();
+      if (accepted) {
+        serve(lane, std::move(accepted).value());
+      } else {
+        watch_.failed(accepted.error());
+      }
+    }
+    auto again = WanListener::listen(address);
+    if (again) {
+      listener = std::move(again).value();
+      continue;
+    }
+    watch_.failed(again.error());
+    if (!watch_.sleep(kLaneRetryMin)) return;
+  }
+}
+
+// From its opening to its end; the link is gone on return.
+void InboundLanes::serve(uint32_t lane, WanListener::Lane accepted) {
+  watch_.up(lane, accepted.thread->link(), accepted.peer, monotonic_now());
+  board_.post(lane, *accepted.path);
+  const bool broke = accepted.thread->await_end(watch_.stop_fd());
+  board_.withdraw(lane);
+  watch_.down(lane, broke, monotonic_now());
+  // The channels let go when they see it. Of a path that ends none is left.
+  while (board_.in_use(lane) && watch_.sleep(kLaneTick)) {
+  }
+}
+
+}  // namespace
+
+Result<LanesListener> LanesListener::listen(
+    const std::vector<std::string>& addresses) {
+  CAUSEWAY_ASSERT(!addresses.empty() && addresses.size() <= kStripeLanesMax);
+  LanesListener listener;
+  for (const std::string& address : addresses) {
+    CAUSEWAY_ASSIGN(WanListener one, WanListener::listen(address));
+    listener.listeners_.push_back(std::move(one));
+  }
+  return listener;
+}
+
+std::vector<std::string> LanesListener::addresses() const {
+  std::vector<std::string> addresses;
+  for (const WanListener& listener : listeners_) {
+    addresses.push_back(listener.address());
+  }
+  return addresses;
+}
+
+Result<std::unique_ptr<InboundPath>> LanesListener::accept(
+    const PathToken& token, const WanOptions& options) {
+  CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
+  auto path =
+      std::make_unique<InboundLanes>(std::move(listeners_), token, options);
+  CAUSEWAY_TRY(path->await_first(options.timeout));
+  return std::unique_ptr<InboundPath>(std::move(path));
+}
+
+}  // namespace causeway
