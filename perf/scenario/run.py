@@ -15,9 +15,11 @@ import subprocess
 import sys
 import time
 
+import byte_scenarios
 import picture
 import scenarios
 
+SCENARIOS = {**scenarios.ALL, **byte_scenarios.ALL}
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 
@@ -74,7 +76,7 @@ def summary(value, name=""):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO",
-                        help=f"of {', '.join(scenarios.ALL)}; default: all")
+                        help=f"of {', '.join(SCENARIOS)}; default: all")
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"),
                         help="the build whose bin/ and perf/ are measured")
     parser.add_argument("--out", default="perf-results", help="folder")
@@ -90,8 +92,8 @@ def main():
     options.bin = os.path.join(os.path.abspath(options.build), "bin")
     options.perf = os.path.join(os.path.abspath(options.build), "perf")
     for name in options.scenario:
-        if name not in scenarios.ALL:
-            parser.error(f"{name} is none of {', '.join(scenarios.ALL)}")
+        if name not in SCENARIOS:
+            parser.error(f"{name} is none of {', '.join(SCENARIOS)}")
     if os.geteuid() != 0:
         parser.error("needs root for network namespaces")
     os.makedirs(options.out, exist_ok=True)
@@ -100,9 +102,9 @@ def main():
     if os.path.exists(path):  # scenarios measured apart add up
         with open(path, encoding="utf-8") as file:
             results = json.load(file)
-    for name in options.scenario or scenarios.ALL:
-        print(f"{name}: {scenarios.ALL[name].__doc__}", flush=True)
-        figures = with_medians(scenarios.ALL[name](options))
+    for name in options.scenario or SCENARIOS:
+        print(f"{name}: {SCENARIOS[name].__doc__}", flush=True)
+        figures = with_medians(SCENARIOS[name](options))
         results[name] = {"machine": machine(), "tls": options.tls,
                          "figures": figures}
         with open(path, "w", encoding="utf-8") as file:
