@@ -96,6 +96,7 @@ WanLinkOptions link_options(const WanOptions& options) {
   link.streams = options.streams;
   link.lanes = std::max<uint16_t>(options.lanes, 1);
   link.source = true;
+  link.fec = options.fec;
   link.quic.congestion = options.congestion;
   link.quic.payload_bytes = options.payload_bytes;
   link.quic.silence_max = options.silence_max;

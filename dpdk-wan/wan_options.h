@@ -17,6 +17,7 @@ struct WanOptions {
   TlsFiles files;
   std::string peer_name;  // whose certificate the other end must show
   CongestionControl congestion = CongestionControl::kBbr2;
+  bool fec = true;           // what is urgent gets repair
   size_t payload_bytes = 0;  // of a datagram; 0: found out, up to 1,452
   Duration silence_max = kQuicSilenceMax;
   // Of a striped path (lanes/): which of its connections this is. 0 lanes: it

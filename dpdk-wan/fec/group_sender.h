@@ -48,7 +48,8 @@ class GroupSender {
   // Whether a group may begin: the last one has gone out whole, and there is
   // room to remember another.
   bool ready() const { return !sending() && count_ < kFecGroupsOpenMax; }
-  // `bytes`: group.bytes of them. Groups of one stream follow each other.
+  // `bytes`: from the group's first on, group.bytes of them or more. Groups of
+  // one stream follow each other.
   void begin(const GroupHead& group, std::span<const iovec> bytes);
 
   // The next symbol, head and payload; empty: there is none. It stays where it
@@ -65,7 +66,7 @@ class GroupSender {
   // Counts what has not been heard of since `before` as lost: a transport may
   // forget to say so.
   void give_up(Instant before);
-  // When the oldest group went out; kNever: nothing is waited for.
+  // When the oldest group that is waited for went out whole; kNever: none is.
   Instant oldest_sent_at() const;
 
   // A source symbol that the peer needs over the stream. The same again until
@@ -78,7 +79,7 @@ class GroupSender {
       return group.position + uint64_t{index} * group.symbol_bytes;
     }
   };
-  std::optional<Owed> next_owed() const;
+  std::optional<Owed> next_owed();
   void resent(Id id);
   void on_resent_landed(Id id);
 
@@ -121,6 +122,7 @@ class GroupSender {
   size_t next_index_ = 0;  // of the last group
   size_t symbols_ = 0;     // ... has so many
   std::array<uint64_t, UINT8_MAX + 1> landed_to_{};
+  bool may_owe_ = false;  // something was lost since next_owed() looked
 
   ErasureCode code_;
   std::unique_ptr<std::byte[]> wire_;  // the last group's symbols

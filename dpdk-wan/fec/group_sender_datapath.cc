@@ -7,7 +7,7 @@
 namespace causeway {
 namespace {
 
-// Copies the pieces' bytes from `skip` on; what is beyond them is zero.
+// Copies `bytes` of the pieces from `skip` on.
 void gather(std::span<const iovec> pieces, size_t skip, std::byte* into,
             size_t bytes) {
   for (const iovec& piece : pieces) {
@@ -21,7 +21,7 @@ void gather(std::span<const iovec> pieces, size_t skip, std::byte* into,
     into += count;
     bytes -= count;
   }
-  std::memset(into, 0, bytes);
+  CAUSEWAY_ASSERT(bytes == 0);
 }
 
 }  // namespace
@@ -55,7 +55,10 @@ void GroupSender::begin(const GroupHead& head, std::span<const iovec> bytes) {
         std::span<std::byte, kSymbolHeadBytes>(slot(i), kSymbolHeadBytes));
     payloads[i] = slot(i) + kSymbolHeadBytes;
     if (i < head.sources()) {
-      gather(bytes, i * head.symbol_bytes, payloads[i], head.symbol_bytes);
+      // To repair, a shorter last one ends in zeros, whatever comes behind it.
+      const size_t own = head.payload_bytes(i);
+      gather(bytes, i * head.symbol_bytes, payloads[i], own);
+      std::memset(payloads[i] + own, 0, head.symbol_bytes - own);
     }
   }
   const std::span<std::byte* const> all(payloads);
@@ -102,6 +105,7 @@ void GroupSender::on_lost(Id id) {
   Group* group = find(id);
   if (group == nullptr || group->lost.test(id & 0xff)) return;
   group->lost.set(id & 0xff);
+  may_owe_ = true;
   ++counters_.lost;
 }
 
@@ -118,6 +122,7 @@ void GroupSender::give_up(Instant before) {
 Instant GroupSender::oldest_sent_at() const {
   Instant oldest = kNever;
   for (uint64_t i = first_; i < tail(); ++i) {
+    if (i + 1 == tail() && sending()) break;
     // What is owed over the stream is the stream's to bring.
     const Group& group = at(i);
     const SymbolSet known = group.there | group.lost;
@@ -128,7 +133,8 @@ Instant GroupSender::oldest_sent_at() const {
   return oldest;
 }
 
-std::optional<GroupSender::Owed> GroupSender::next_owed() const {
+std::optional<GroupSender::Owed> GroupSender::next_owed() {
+  if (!may_owe_) return std::nullopt;
   for (uint64_t i = first_; i < tail(); ++i) {
     const Group& group = at(i);
     if (group.lacking() == 0) continue;
@@ -138,6 +144,7 @@ std::optional<GroupSender::Owed> GroupSender::next_owed() const {
       return Owed{group.head, static_cast<uint8_t>(index), id_of(i, index)};
     }
   }
+  may_owe_ = false;
   return std::nullopt;
 }
 

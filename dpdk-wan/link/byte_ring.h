@@ -30,6 +30,12 @@ class ByteRing {
   size_t room() const {
     return capacity() - static_cast<size_t>(written_.load() - released_.load());
   }
+  // ... and out of order, behind what is written: bytes that have their place
+  // already, to be counted as written when all before them are there.
+  uint64_t limit() const { return released_.load() + capacity(); }
+  void place(uint64_t position, std::span<const std::byte> bytes);
+  void fetch(uint64_t position, std::span<std::byte> into) const;
+  void extend_to(uint64_t position);
 
   // Consumer: what was written from `position` on, in at most two pieces.
   std::array<iovec, 2> from(uint64_t position) const;

@@ -27,6 +27,29 @@ size_t ByteRing::write(std::span<const iovec> pieces) {
   return before - left;
 }
 
+void ByteRing::place(uint64_t position, std::span<const std::byte> bytes) {
+  CAUSEWAY_ASSERT(position >= written_.load(std::memory_order_relaxed));
+  CAUSEWAY_ASSERT(position + bytes.size() <= limit());
+  const size_t slot = position & mask_;
+  const size_t run = std::min(bytes.size(), capacity() - slot);
+  std::copy_n(bytes.begin(), run, &bytes_[slot]);
+  std::copy_n(bytes.begin() + run, bytes.size() - run, &bytes_[0]);
+}
+
+void ByteRing::fetch(uint64_t position, std::span<std::byte> into) const {
+  CAUSEWAY_ASSERT(position + into.size() <= limit());
+  const size_t slot = position & mask_;
+  const size_t run = std::min(into.size(), capacity() - slot);
+  std::copy_n(&bytes_[slot], run, into.begin());
+  std::copy_n(&bytes_[0], into.size() - run, into.begin() + run);
+}
+
+void ByteRing::extend_to(uint64_t position) {
+  CAUSEWAY_ASSERT(position >= written_.load(std::memory_order_relaxed));
+  CAUSEWAY_ASSERT(position <= limit());
+  written_.store(position);
+}
+
 std::array<iovec, 2> ByteRing::from(uint64_t position) const {
   const uint64_t end = written_.load();
   CAUSEWAY_ASSERT(position <= end && end - position <= capacity());

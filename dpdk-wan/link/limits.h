@@ -20,6 +20,19 @@ inline constexpr size_t kWanControlRingBytes = 1u << 20;
 // What bulk streams carry back: 16 bytes a fence.
 inline constexpr size_t kWanAnswerRingBytes = kQuicFirstWindowBytes;
 
+// Symbols that come again: a tenth of a second of all of 1 % at 1 Gbit/s, and
+// more than the first window.
+inline constexpr size_t kWanRecordRingBytes = 256u << 10;
+
+// QUIC tells what became of a datagram, but where it was in one packet with
+// something that was resent early, ngtcp2 0.12 may not. After three round trips
+// and this, one that was not heard of counts as lost.
+inline constexpr Duration kWanSymbolPatience = std::chrono::milliseconds(200);
+
+// What congestion control must still allow for a symbol to go: it and a record
+// behind it.
+inline constexpr size_t kWanSymbolRoomBytes = 1500 + 128;
+
 // The share of one of `streams` bulk streams, of all lanes. Never less than the
 // first window, which a peer may fill before it knows better.
 constexpr size_t wan_bulk_ring_bytes(size_t streams) {
@@ -51,6 +64,7 @@ inline constexpr Duration kWanStatsPeriod = std::chrono::milliseconds(5);
 
 static_assert(std::has_single_bit(kWanWindowBytes));
 static_assert(wan_bulk_ring_bytes(kStreamsMax) >= kPutBytesMax);
+static_assert(kWanRecordRingBytes > kQuicFirstWindowBytes);
 static_assert(kWanHelloWaitMax < kQuicSilenceMax);
 static_assert(kWanRefusedMax < kQuicSilenceMax);
 

@@ -15,12 +15,30 @@ constexpr int kFarewells = 3;
 
 WanLinkOptions completed(WanLinkOptions options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
-  options.quic.streams = static_cast<uint16_t>(1 + options.streams);
+  options.quic.streams = static_cast<uint16_t>(2 + options.streams);
   const size_t bulk =
       options.source ? kWanAnswerRingBytes
                      : wan_bulk_ring_bytes(options.streams * options.lanes);
-  options.quic.window_bytes = kWanControlRingBytes + options.streams * bulk;
+  options.quic.window_bytes =
+      kWanControlRingBytes + options.streams * bulk + kWanRecordRingBytes;
   return options;
+}
+
+// Of all streams, in their order.
+std::vector<std::unique_ptr<WanStreamRings>> make_rings(
+    const WanLinkOptions& options) {
+  std::vector<std::unique_ptr<WanStreamRings>> rings;
+  const auto add = [&](size_t out_bytes, size_t in_bytes) {
+    rings.push_back(std::make_unique<WanStreamRings>(out_bytes, in_bytes));
+  };
+  const size_t large = wan_bulk_ring_bytes(options.streams * options.lanes);
+  add(kWanControlRingBytes, kWanControlRingBytes);
+  for (uint16_t i = 0; i < options.streams; ++i) {
+    options.source ? add(large, kWanAnswerRingBytes)
+                   : add(kWanAnswerRingBytes, large);
+  }
+  add(kWanRecordRingBytes, kWanRecordRingBytes);
+  return rings;
 }
 
 }  // namespace
@@ -31,15 +49,10 @@ WanLink::WanLink(std::unique_ptr<PacketIo> io, QuicCredentials credentials,
       credentials_(std::move(credentials)),
       options_(completed(options)),
       reception_(*io_, credentials_, options_.quic),
-      lanes_(options_.quic.streams) {
-  const size_t large = wan_bulk_ring_bytes(options.streams * options.lanes);
-  rings_.push_back(std::make_unique<WanStreamRings>(kWanControlRingBytes,
-                                                    kWanControlRingBytes));
-  for (uint16_t i = 0; i < options.streams; ++i) {
-    rings_.push_back(std::make_unique<WanStreamRings>(
-        options.source ? large : kWanAnswerRingBytes,
-        options.source ? kWanAnswerRingBytes : large));
-  }
+      rings_(make_rings(options)),
+      lanes_(options_.quic.streams),
+      symbols_(rings_) {
+  CAUSEWAY_ASSERT(rings_.size() == lanes_.size());
 }
 
 WanLink::~WanLink() = default;
@@ -48,6 +61,7 @@ Status WanLink::connect(const SocketAddress& remote, Instant now) {
   CAUSEWAY_ASSIGN(connection_,
                   QuicConnection::connect(credentials_, io_->local(), remote,
                                           options_.quic, *this, now));
+  symbols_.attach(*connection_);
   return {};
 }
 
@@ -69,6 +83,10 @@ PathStats WanLink::stats() const {
 }
 
 bool WanLink::on_bytes(uint16_t stream, std::span<const std::byte> bytes) {
+  if (stream == record_lane()) {
+    connection_->consumed(stream, bytes.size());
+    return symbols_.on_records(bytes);
+  }
   WanStreamRings& rings = *rings_[stream];
   if (rings.in_dropped.load()) {
     // Nobody reads: what comes before the peer knows is thrown away.
@@ -78,6 +96,7 @@ bool WanLink::on_bytes(uint16_t stream, std::span<const std::byte> bytes) {
   const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
   // Less than all: the peer sent more than its window.
   if (rings.in.write(std::span(&piece, 1)) != bytes.size()) return false;
+  symbols_.stream_moved(stream);
   rings.owner.ring();
   return true;
 }
@@ -88,6 +107,11 @@ void WanLink::on_finished(uint16_t stream) {
 }
 
 void WanLink::on_acked(uint16_t stream, uint64_t offset) {
+  if (stream == record_lane()) symbols_.on_records_acked(offset);
+  if (symbols_.carries(stream)) {
+    symbols_.on_stream_acked(stream, offset);
+    return;  // settle() releases
+  }
   WanStreamRings& rings = *rings_[stream];
   if (offset <= rings.out.released()) return;
   rings.out.release_to(offset);
@@ -98,6 +122,7 @@ void WanLink::on_refused(uint16_t stream) {
   WanStreamRings& rings = *rings_[stream];
   Lane& lane = lanes_[stream];
   // What was sent is nobody's any more.
+  symbols_.abandon(stream);
   lane.finished = true;
   lane.offered = rings.out.written();
   rings.out.release_to(lane.offered);
@@ -114,9 +139,14 @@ std::optional<QuicStreams::Offer> WanLink::offer_of(uint16_t stream) const {
   // The flag before the bytes: it is set after the last of them.
   const bool last = rings.out_finished.load();
   Offer offer;
-  offer.pieces = rings.out.from(lane.offered);
   offer.stream = stream;
   offer.last = last;
+  if (symbols_.carries(stream)) {
+    // Of its own it has nothing but the end, once all has landed.
+    if (last && rings.out.empty()) return offer;
+    return std::nullopt;
+  }
+  offer.pieces = rings.out.from(lane.offered);
   offer.count = offer.pieces[1].iov_len > 0 ? 2 : 1;
   if (offer.pieces[0].iov_len > 0) return offer;
   offer.count = 0;
@@ -126,18 +156,19 @@ std::optional<QuicStreams::Offer> WanLink::offer_of(uint16_t stream) const {
 }
 
 QuicStreams::Offer WanLink::next_offer(const QuicStreamSet& blocked) {
-  const uint16_t streams = lane_count();
-  // The control stream first, then the others in turn.
-  if (!blocked.test(0)) {
-    if (auto offer = offer_of(0)) return *offer;
+  const uint16_t bulk = options_.streams;
+  // What was lost and is waited for; the control stream; the others in turn.
+  for (const uint16_t first : {record_lane(), uint16_t{0}}) {
+    if (blocked.test(first)) continue;
+    if (auto offer = offer_of(first)) return *offer;
   }
-  for (uint16_t i = 1; i < streams; ++i) {
+  for (uint16_t i = 1; i <= bulk; ++i) {
     const auto stream =
-        static_cast<uint16_t>(1 + (next_bulk_ - 1 + i - 1) % (streams - 1));
+        static_cast<uint16_t>(1 + (next_bulk_ - 1 + i - 1) % bulk);
     if (blocked.test(stream)) continue;
     auto offer = offer_of(stream);
     if (!offer) continue;
-    next_bulk_ = static_cast<uint16_t>(1 + stream % (streams - 1));
+    next_bulk_ = static_cast<uint16_t>(1 + stream % bulk);
     return *offer;
   }
   return {};
@@ -184,7 +215,12 @@ void WanLink::adopt(WanReception::Guest guest, Instant now) {
   for (uint16_t i = 0; i < lane_count(); ++i) {
     if (guest.open.test(i)) on_open(i);
   }
+  // The hello was of this stream too, and its positions count from there.
+  rings_[0]->in.extend_to(Hello::kBytes);
+  rings_[0]->in.release_to(Hello::kBytes);
+  lanes_[0].given = Hello::kBytes;
   connection_->hand_to(*this);
+  symbols_.attach(*connection_);
   reception_.dismiss(now);
   io_->expect_only(connection_->remote());
   heard_ = now;
@@ -201,6 +237,7 @@ void WanLink::heed_owners() {
       lane.widened = true;
       connection_->widen(i, rings.in.capacity() - kQuicFirstWindowBytes);
     }
+    heed_urgency(i);
     lane.seen_end = rings.out_finished.load();
     lane.seen = rings.out.written();
     if (rings.in_dropped.load() && !lane.refused) {
@@ -213,6 +250,16 @@ void WanLink::heed_owners() {
       lane.given = taken;
     }
   }
+}
+
+void WanLink::heed_urgency(uint16_t stream) {
+  const Lane& lane = lanes_[stream];
+  if (!options_.fec || !rings_[stream]->urgent.load() || lane.finished ||
+      symbols_.carries(stream) || !connection_->confirmed() ||
+      connection_->datagram_bytes_max() < kQuicPayloadBytesMin / 2) {
+    return;
+  }
+  symbols_.start(stream, lane.offered);
 }
 
 Status WanLink::send_packets(Instant now) {
@@ -256,6 +303,7 @@ Status WanLink::advance(Instant now) {
     CAUSEWAY_TRY(connection_->handle_expiry(now));
   }
   heed_owners();
+  symbols_.settle(now, Duration(rtt_ns_.load()));
   CAUSEWAY_TRY(send_packets(now));
   CAUSEWAY_TRY(io_->flush());
   if (state() == State::kOpening && connection_->shaken()) {
@@ -285,7 +333,8 @@ Instant WanLink::step(Instant now) {
   WaitSet unused;
   const Instant due =
       connection_ == nullptr ? reception_due_ : connection_->expiry();
-  return std::min({due, gone_at(), linger_until_, io_->wait_on(unused, now)});
+  return std::min({due, symbols_.due(Duration(rtt_ns_.load())), gone_at(),
+                   linger_until_, io_->wait_on(unused, now)});
 }
 
 Instant WanLink::gone_at() const {

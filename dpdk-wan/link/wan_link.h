@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dpdk-wan/link/limits.h"
+#include "dpdk-wan/link/symbol_carrier.h"
 #include "dpdk-wan/link/wan_reception.h"
 #include "dpdk-wan/link/wan_stream.h"
 #include "dpdk-wan/packet/packet_io.h"
@@ -27,10 +28,13 @@
 namespace causeway {
 
 struct WanLinkOptions {
-  uint16_t streams = 1;  // bulk streams; the control stream is one more
-  uint16_t lanes = 1;    // links of the path, which share kWanWindowBytes
-  bool source = true;    // which end of the bulk streams has the large rings
-  QuicOptions quic;      // streams and window follow from the above
+  // Bulk streams; the control stream and the one of the symbols that were lost
+  // (symbol_carrier.h) are two more.
+  uint16_t streams = 1;
+  uint16_t lanes = 1;  // links of the path, which share kWanWindowBytes
+  bool source = true;  // which end of the bulk streams has the large rings
+  bool fec = true;     // what is urgent gets repair
+  QuicOptions quic;    // streams and window follow from the above
 };
 
 class WanLink final : public Stepper, private QuicStreams {
@@ -65,6 +69,7 @@ class WanLink final : public Stepper, private QuicStreams {
   const Hello& hello() const { return *hello_; }
   // Once its thread has ended: the last that was turned away.
   const std::string& last_refusal() const { return reception_.last_refusal(); }
+  const SymbolCarrier& symbols() const { return symbols_; }
 
   Instant step(Instant now) override;
   void wait_on(WaitSet& set) const override;
@@ -94,10 +99,14 @@ class WanLink final : public Stepper, private QuicStreams {
   void on_sent(const Offer& offer, size_t bytes) override;
 
   uint16_t lane_count() const { return static_cast<uint16_t>(lanes_.size()); }
+  uint16_t record_lane() const {
+    return static_cast<uint16_t>(lanes_.size() - 1);
+  }
   Status take_packets(Instant now);
   Status take_packet(const ReceivedPacket& packet, Instant now);
   void adopt(WanReception::Guest guest, Instant now);
   void heed_owners();
+  void heed_urgency(uint16_t stream);
   Status send_packets(Instant now);
   Status advance(Instant now);
   bool has_work() const;
@@ -118,6 +127,7 @@ class WanLink final : public Stepper, private QuicStreams {
   std::vector<std::unique_ptr<WanStreamRings>> rings_;
   std::unique_ptr<QuicConnection> connection_;
   std::vector<Lane> lanes_;
+  SymbolCarrier symbols_;
   std::optional<Hello> hello_;
   uint16_t next_bulk_ = 1;  // whose turn it is
   bool more_to_send_ = false;

@@ -52,6 +52,7 @@ struct WanStreamRings {
   std::atomic<bool> in_dropped{false};    // the owner takes no more
   std::atomic<bool> in_finished{false};   // the peer: no more comes
   std::atomic<bool> out_refused{false};   // the peer takes no more
+  std::atomic<bool> urgent{false};        // the owner, or the peer's owner
   SleepBell owner;
   // What the owner sleeps on, as it said last.
   std::atomic<bool> wants_room{false};
@@ -72,6 +73,7 @@ class WanStream final : public ByteStream {
   Instant wait_on(WaitSet& set, bool unsent) const override;
   void finish() override;
   void abort() override;
+  void set_urgent(bool urgent) override { rings_.urgent.store(urgent); }
   const std::string& peer() const override { return peer_; }
 
  private:

@@ -28,7 +28,12 @@ inline constexpr size_t kQuicPayloadBytesMax = 8972;
 // Of the bytes that a connection calls itself by (RFC 9000, 5.1: 20 at most).
 inline constexpr size_t kQuicConnectionIdBytes = 16;
 
-// A control stream and one for each worker.
-inline constexpr uint16_t kQuicStreamsMax = 1 + kStreamsMax;
+// A control stream, one for each worker, and one for lost datagrams.
+inline constexpr uint16_t kQuicStreamsMax = 2 + kStreamsMax;
+
+// Of a packet beside a datagram: head (1 + 16 + 4), tag (16), the frame's own
+// (3), and what an acknowledgement in the same packet takes.
+inline constexpr size_t kQuicDatagramHeadBytes = 64;
+static_assert(kQuicDatagramHeadBytes < kQuicPayloadBytesMin);
 
 }  // namespace causeway

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dpdk-wan/quic/loss_meter.h"
 #include "engine/base/assert.h"
 
 namespace causeway {
@@ -109,6 +110,10 @@ class QuicConnection::Impl {
   void widen(uint16_t stream, uint64_t bytes);
   void consumed(uint16_t stream, uint64_t bytes);
   void refuse(uint16_t stream);
+  size_t datagram_bytes_max() const;
+  uint64_t congestion_left() const;
+  uint64_t window_left(uint16_t stream) const;
+  void carry(QuicDatagrams& datagrams) { datagrams_ = &datagrams; }
 
   ngtcp2_conn* connection() const { return connection_; }
   bool shaken() const {
@@ -136,12 +141,17 @@ class QuicConnection::Impl {
   ngtcp2_ssize write_offer(const QuicStreams::Offer& offer,
                            std::span<std::byte> room, ngtcp2_pkt_info& info,
                            ngtcp2_ssize& taken, Instant now);
+  Result<size_t> write_datagram(std::span<std::byte> room, uint8_t& ecn,
+                                Instant now);
+  void count_packet(ngtcp2_ssize bytes, ngtcp2_ssize fresh);
 
   const QuicCredentials& credentials_;
   SocketAddress local_;
   SocketAddress remote_;
   QuicOptions options_;
   QuicStreams* streams_;
+  QuicDatagrams* datagrams_ = nullptr;
+  LossMeter loss_;
   bool server_;
   gnutls_session_t session_ = nullptr;
   ngtcp2_conn* connection_ = nullptr;
@@ -270,6 +280,23 @@ ngtcp2_callbacks QuicConnection::Impl::callbacks(bool server) {
     const bool asked = self(user).refused_.test(static_cast<size_t>(id / 4));
     return asked ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
   };
+  calls.recv_datagram = [](ngtcp2_conn*, uint32_t, const uint8_t* data,
+                           size_t bytes, void* user) {
+    QuicDatagrams* datagrams = self(user).datagrams_;
+    const bool taken = datagrams == nullptr ||
+                       datagrams->on_datagram(
+                           {reinterpret_cast<const std::byte*>(data), bytes});
+    return taken ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+  };
+  calls.ack_datagram = [](ngtcp2_conn*, uint64_t id, void* user) {
+    self(user).datagrams_->on_datagram_acked(id);
+    return 0;
+  };
+  calls.lost_datagram = [](ngtcp2_conn*, uint64_t id, void* user) {
+    self(user).loss_.lost();
+    self(user).datagrams_->on_datagram_lost(id);
+    return 0;
+  };
   return calls;
 }
 
@@ -298,6 +325,7 @@ ngtcp2_transport_params QuicConnection::Impl::parameters() const {
   parameters.initial_max_data = options_.window_bytes;
   parameters.max_idle_timeout = length(options_.silence_max);
   parameters.disable_active_migration = 1;
+  parameters.max_datagram_frame_size = kQuicPayloadBytesMax;
   return parameters;
 }
 
@@ -405,9 +433,49 @@ ngtcp2_ssize QuicConnection::Impl::write_offer(const QuicStreams::Offer& offer,
       stamp(now));
 }
 
+// A long packet with next to nothing new in it is one that was lost before.
+void QuicConnection::Impl::count_packet(ngtcp2_ssize bytes,
+                                        ngtcp2_ssize fresh) {
+  const size_t longest =
+      ngtcp2_conn_get_path_max_tx_udp_payload_size(connection_);
+  if (!shaken() || 3 * static_cast<size_t>(bytes) < 2 * longest) return;
+  loss_.sent();
+  if (2 * fresh < bytes) loss_.lost();
+}
+
+// 0: nothing to send, or not at the moment.
+Result<size_t> QuicConnection::Impl::write_datagram(std::span<std::byte> room,
+                                                    uint8_t& ecn, Instant now) {
+  const size_t overhead = std::min(room.size(), kQuicDatagramHeadBytes);
+  const QuicDatagrams::Datagram datagram =
+      datagrams_->next_datagram(room.size() - overhead);
+  if (datagram.bytes.empty()) return size_t{0};
+  const ngtcp2_vec piece{const_cast<uint8_t*>(octets(datagram.bytes)),
+                         datagram.bytes.size()};
+  ngtcp2_pkt_info info{};
+  int accepted = 0;
+  const ngtcp2_ssize wrote = ngtcp2_conn_writev_datagram(
+      connection_, nullptr, &info, reinterpret_cast<uint8_t*>(room.data()),
+      room.size(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, datagram.id,
+      &piece, 1, stamp(now));
+  if (wrote < 0) return ended(static_cast<int>(wrote));
+  if (wrote > 0) {
+    const bool fresh = accepted != 0;
+    // Loss of datagrams is told.
+    fresh ? loss_.sent() : count_packet(wrote, 0);
+  }
+  if (accepted != 0) datagrams_->on_datagram_sent(datagram.id, now);
+  ecn = static_cast<uint8_t>(info.ecn);
+  return static_cast<size_t>(wrote);
+}
+
 Result<size_t> QuicConnection::Impl::write(std::span<std::byte> room,
                                            uint8_t& ecn, Instant now) {
   if (end_status_ != 0) return ended(end_status_);
+  if (datagrams_ != nullptr && confirmed()) {
+    CAUSEWAY_ASSIGN(const size_t bytes, write_datagram(room, ecn, now));
+    if (bytes > 0) return bytes;
+  }
   QuicStreamSet blocked;
   for (;;) {
     const QuicStreams::Offer offer =
@@ -428,6 +496,7 @@ Result<size_t> QuicConnection::Impl::write(std::span<std::byte> room,
     if (taken >= 0 && offer.stream != QuicStreams::Offer::kNothing) {
       streams_->on_sent(offer, static_cast<size_t>(taken));
     }
+    count_packet(wrote, taken);
     ecn = static_cast<uint8_t>(info.ecn);
     return static_cast<size_t>(wrote);
   }
@@ -517,7 +586,29 @@ PathStats QuicConnection::Impl::stats() const {
     stats.rtt = Duration(static_cast<int64_t>(stat.smoothed_rtt));
   }
   stats.delivered_bytes_s = static_cast<double>(stat.delivery_rate_sec);
+  stats.loss = loss_.share();
   return stats;
+}
+
+size_t QuicConnection::Impl::datagram_bytes_max() const {
+  const ngtcp2_transport_params* theirs =
+      ngtcp2_conn_get_remote_transport_params(connection_);
+  if (theirs == nullptr) return 0;
+  const auto packet = std::min<size_t>(
+      ngtcp2_conn_get_path_max_tx_udp_payload_size(connection_),
+      theirs->max_datagram_frame_size);
+  return packet > kQuicDatagramHeadBytes ? packet - kQuicDatagramHeadBytes : 0;
+}
+
+uint64_t QuicConnection::Impl::congestion_left() const {
+  ngtcp2_conn_stat stat;
+  ngtcp2_conn_get_conn_stat(connection_, &stat);
+  return stat.cwnd > stat.bytes_in_flight ? stat.cwnd - stat.bytes_in_flight
+                                          : 0;
+}
+
+uint64_t QuicConnection::Impl::window_left(uint16_t stream) const {
+  return ngtcp2_conn_get_max_stream_data_left(connection_, stream_id(stream));
 }
 
 void QuicConnection::Impl::widen(uint16_t stream, uint64_t bytes) {
@@ -587,6 +678,18 @@ Status QuicConnection::handle_expiry(Instant now) {
 bool QuicConnection::shaken() const { return impl_->shaken(); }
 bool QuicConnection::confirmed() const { return impl_->confirmed(); }
 void QuicConnection::hand_to(QuicStreams& streams) { impl_->hand_to(streams); }
+void QuicConnection::carry(QuicDatagrams& datagrams) {
+  impl_->carry(datagrams);
+}
+size_t QuicConnection::datagram_bytes_max() const {
+  return impl_->datagram_bytes_max();
+}
+uint64_t QuicConnection::congestion_left() const {
+  return impl_->congestion_left();
+}
+uint64_t QuicConnection::window_left(uint16_t stream) const {
+  return impl_->window_left(stream);
+}
 void QuicConnection::widen(uint16_t stream, uint64_t bytes) {
   impl_->widen(stream, bytes);
 }

@@ -77,6 +77,27 @@ class QuicStreams {
   virtual void on_sent(const Offer& offer, size_t bytes) = 0;
 };
 
+// Whose DATAGRAM frames (RFC 9221) a connection carries: unreliable, one a
+// packet, in any order. Called from within the connection's own calls.
+class QuicDatagrams {
+ public:
+  virtual ~QuicDatagrams() = default;
+  // False: the peer broke a rule.
+  virtual bool on_datagram(std::span<const std::byte> bytes) = 0;
+  // Either may come late, or not at all.
+  virtual void on_datagram_acked(uint64_t id) = 0;
+  virtual void on_datagram_lost(uint64_t id) = 0;
+
+  // What to send next, before anything on the streams; empty: nothing. The
+  // same until on_datagram_sent(), or another if it no longer fits.
+  struct Datagram {
+    uint64_t id = 0;
+    std::span<const std::byte> bytes;
+  };
+  virtual Datagram next_datagram(size_t bytes_max) = 0;
+  virtual void on_datagram_sent(uint64_t id, Instant now) = 0;
+};
+
 class QuicConnection {
  public:
   // `credentials` and `streams` outlive the connection.
@@ -114,6 +135,17 @@ class QuicConnection {
   bool confirmed() const;
   // The streams go to another owner.
   void hand_to(QuicStreams& streams);
+  // From here on datagrams are sent and taken; before, those that come are
+  // dropped. `datagrams` outlives the connection.
+  void carry(QuicDatagrams& datagrams);
+  // The longest datagram that surely fits a packet at the moment; 0: the peer
+  // takes none.
+  size_t datagram_bytes_max() const;
+  // What congestion control leaves before something is acknowledged; a packet
+  // may go as long as it is not 0.
+  uint64_t congestion_left() const;
+  // What the peer's window of the stream leaves.
+  uint64_t window_left(uint16_t stream) const;
   // The peer may send so many bytes more on the stream ...
   void widen(uint16_t stream, uint64_t bytes);
   // ... and, those having been taken, on the connection too.

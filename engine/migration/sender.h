@@ -75,6 +75,8 @@ class Sender final : public Stepper {
     return failed_.load(std::memory_order_acquire) ? &failure_ : nullptr;
   }
   void stop();  // the worker's next step is its last
+  // As BulkChannel::set_urgent.
+  void set_urgent(bool urgent) { channel_.set_urgent(urgent); }
 
   // Worker.
   Instant step(Instant now) override;

@@ -20,6 +20,7 @@ Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
   CAUSEWAY_ASSIGN(const auto running, expect<RunningMessage>(now));
   if (!running) return Outcome::kWait;
   deadline_ = kNever;
+  set_urgent(false);
   stop_point("source.activated");
   const Duration waited = now - lap_;
   const Duration travel = std::max(waited - running->answered, Duration{0});

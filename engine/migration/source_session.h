@@ -177,6 +177,7 @@ class SourceSession final : public Stepper {
   Result<Outcome> step_sender_failed(Instant now, const Error& failure);
   void await_from(Instant now) { deadline_ = now + kPeerTimeout; }
   void lap(const char* line, Instant now);
+  void set_urgent(bool urgent);
   Instant time_limit_at() const;
   Instant dry_run_ends_at() const;
   void fail(Error error);

@@ -11,8 +11,16 @@ Result<SourceSession::Outcome> SourceSession::step_pause(Instant) {
   CAUSEWAY_TRY(journal_.make_ready());
   CAUSEWAY_ASSIGN(lap_, guest_.pause());
   paused_ = true;
+  set_urgent(true);
   state_ = State::kLastCollect;
   return Outcome::kAgain;
+}
+
+// While the guest stands still, bytes are cheaper than round trips. What the
+// target answers is urgent with what it answers to.
+void SourceSession::set_urgent(bool urgent) {
+  control_.set_urgent(urgent);
+  for (const auto& sender : senders_) sender->set_urgent(urgent);
 }
 
 Result<SourceSession::Outcome> SourceSession::step_last_collect(Instant now) {

@@ -44,6 +44,12 @@ class BulkChannel {
 
   virtual ChannelLimits limits() const = 0;
 
+  // From here on, or no longer, a round trip costs more than bytes: somebody
+  // stands still. The wan path then sends repair along, so that what is lost
+  // need not come again; the others do nothing. Order, fences and release are
+  // as always. Any thread.
+  virtual void set_urgent(bool urgent) = 0;
+
   // What to sleep on until poll() can do more; returns the time at which to
   // poll in any case (kNever: only the fds matter).
   virtual Instant wait_on(WaitSet& set) const = 0;

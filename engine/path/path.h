@@ -35,6 +35,9 @@ class ControlChannel {
   virtual Result<std::optional<std::vector<std::byte>>> receive(
       Instant now) = 0;
 
+  // As BulkChannel::set_urgent; of the owner's thread.
+  virtual void set_urgent(bool urgent) = 0;
+
   virtual Instant wait_on(WaitSet& set) const = 0;
 };
 
@@ -60,6 +63,7 @@ class BulkReceiver {
 struct PathStats {
   Duration rtt{0};               // smoothed; 0 = not known yet
   double delivered_bytes_s = 0;  // 0 = not known yet
+  double loss = 0;               // share of the packets; 0 where not measured
 };
 
 class OutboundPath {

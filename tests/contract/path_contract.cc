@@ -54,7 +54,14 @@ PathContract::Bulk PathContract::open_bulk(uint32_t worker) {
   bulk.sink = std::make_unique<MemorySink>(kSinkBytes);
   bulk.sender = lab_->outbound().open_bulk(worker).value();
   bulk.receiver = lab_->inbound().accept_bulk(worker, *bulk.sink).value();
+  if (lab_->urgent()) bulk.sender->set_urgent(true);
   return bulk;
+}
+
+std::unique_ptr<ControlChannel> PathContract::open_control() {
+  auto control = lab_->outbound().open_control().value();
+  if (lab_->urgent()) control->set_urgent(true);
+  return control;
 }
 
 void PathContract::drive(std::vector<Bulk*> bulks,
@@ -115,6 +122,24 @@ void PathContract::expect_landed(const Bulk& bulk, std::span<const Put> puts) {
     std::sort(posted.begin(), posted.end(), before);
   }
   EXPECT_TRUE(landed == posted);
+}
+
+// `sending` still has to move what it has queued.
+std::vector<std::byte> PathContract::await_message(ControlChannel& receiving,
+                                                   ControlChannel* sending) {
+  while (true) {
+    if (auto other = sending->receive(lab_->now()); !other || *other) {
+      ADD_FAILURE() << "the other end was to say nothing";
+      return {};
+    }
+    auto message = receiving.receive(lab_->now());
+    if (!message || *message)
+      return message ? **message : std::vector<std::byte>();
+    WaitSet set;
+    const Instant until =
+        std::min(sending->wait_on(set), receiving.wait_on(set));
+    if (!lab_->wait(set, until)) return {};
+  }
 }
 
 ErrorCode PathContract::sender_error(Bulk& bulk) {
@@ -385,7 +410,7 @@ TEST_P(PathContract, SinkThatRefusesEndsTheChannelAtBothEnds) {
 TEST_P(PathContract, CutInMidPutIsAnErrorAtBothEnds) {
   open({1, /*tiny_buffers=*/true});
   Bulk bulk = open_bulk();
-  auto source = lab_->outbound().open_control().value();
+  auto source = open_control();
   auto target = lab_->inbound().accept_control().value();
   const auto memory = random_bytes(kSinkBytes, 9);
   const std::array puts{raw_put(memory, 0, 64), raw_put(memory, 64, 64)};
@@ -401,6 +426,51 @@ TEST_P(PathContract, CutInMidPutIsAnErrorAtBothEnds) {
             ErrorCode::kConnectionLost);
   EXPECT_EQ(target->receive(lab_->now()).error().code,
             ErrorCode::kConnectionLost);
+}
+
+// Urgency changes what a loss costs, and nothing else: order, release and
+// fences are as before, also where it begins and ends.
+TEST_P(PathContract, WhatIsUrgentKeepsAllPromises) {
+  open({2});
+  std::array<Bulk, 2> bulks{open_bulk(0), open_bulk(1)};
+  auto source = open_control();
+  auto target = lab_->inbound().accept_control().value();
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  const auto memory = random_bytes(kSinkBytes, seed);
+  std::vector<Put> puts;
+  for (int i = 0; i < 25; ++i) {
+    const auto blocks = static_cast<uint32_t>(1 + random() % 64);
+    puts.push_back(raw_put(memory, random() % (kSinkBlocks - blocks), blocks));
+  }
+  FenceId fences = 0;
+  for (const bool urgent : {false, true, false, true}) {
+    for (Bulk& bulk : bulks) {
+      bulk.sender->set_urgent(urgent);
+      post_all(bulk, puts);
+    }
+    source->set_urgent(urgent);
+    const auto message = random_bytes(200'000, ++fences);
+    ASSERT_TRUE(source->send(message));
+    for (Bulk& bulk : bulks) {
+      fence(bulk, fences);
+      ASSERT_EQ(bulk.sink->landed.size(), fences * puts.size());
+      ASSERT_EQ(bulk.released, fences * puts.size());
+      EXPECT_EQ(bulk.receiver->fence_landed(), fences);
+    }
+    EXPECT_EQ(await_message(*target, source.get()), message);
+    ASSERT_TRUE(target->send(std::span(message).first(100)));
+    EXPECT_EQ(await_message(*source, target.get()).size(), 100u);
+  }
+  for (const Bulk& bulk : bulks) {
+    for (const Put& put : puts) {
+      const uint64_t at = put.head.first_block * kBlockBytes;
+      ASSERT_EQ(std::memcmp(bulk.sink->memory.data() + at, memory.data() + at,
+                            put.payload.size()),
+                0);
+    }
+  }
 }
 
 TEST_P(PathContract, ChannelsDoNotWaitForEachOther) {
@@ -428,7 +498,7 @@ TEST_P(PathContract, ChannelsDoNotWaitForEachOther) {
 TEST_P(PathContract, IdleEndsSleepForGood) {
   open();
   Bulk bulk = open_bulk();
-  auto source = lab_->outbound().open_control().value();
+  auto source = open_control();
   auto target = lab_->inbound().accept_control().value();
   const auto memory = random_bytes(kSinkBytes, 11);
   const std::vector<Put> puts(20, raw_put(memory, 0, 8));
@@ -448,7 +518,7 @@ TEST_P(PathContract, IdleEndsSleepForGood) {
 
 TEST_P(PathContract, ControlMessagesUpToTheLimitArriveInOrderBothWays) {
   open();
-  auto source = lab_->outbound().open_control().value();
+  auto source = open_control();
   auto target = lab_->inbound().accept_control().value();
   const std::vector<size_t> sizes{1, 0, 5000, kControlMessageBytesMax, 17};
   const auto exchange = [&](ControlChannel& from, ControlChannel& to) {
@@ -478,14 +548,14 @@ TEST_P(PathContract, ControlMessagesUpToTheLimitArriveInOrderBothWays) {
 
 TEST_P(PathContract, ControlMessageBeyondTheLimitIsRefused) {
   open();
-  auto source = lab_->outbound().open_control().value();
+  auto source = open_control();
   const std::vector<std::byte> message(kControlMessageBytesMax + 1);
   EXPECT_EQ(source->send(message).error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_P(PathContract, ControlPeerThatDoesNotReadIsNoticed) {
   open();
-  auto source = lab_->outbound().open_control().value();
+  auto source = open_control();
   auto target = lab_->inbound().accept_control().value();
   const std::vector<std::byte> message(1u << 20);
   size_t sent = 0;
@@ -499,7 +569,7 @@ TEST_P(PathContract, ControlPeerThatDoesNotReadIsNoticed) {
 
 TEST_P(PathContract, ControlCloseComesAfterTheLastMessage) {
   open();
-  auto source = lab_->outbound().open_control().value();
+  auto source = open_control();
   auto target = lab_->inbound().accept_control().value();
   const auto message = random_bytes(64, 13);
   ASSERT_TRUE(source->send(message));

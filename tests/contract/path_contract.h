@@ -40,6 +40,9 @@ class PathLab {
   // Whether puts land in the order in which they were posted. A striped path
   // does not wait for its slower lane: versions say which put is newer.
   virtual bool keeps_order() const { return true; }
+
+  // Whether every channel is urgent from the start.
+  virtual bool urgent() const { return false; }
 };
 
 using MakePathLab =
@@ -57,6 +60,9 @@ class PathContract : public testing::TestWithParam<MakePathLab> {
     FenceId fence = 0;
   };
   Bulk open_bulk(uint32_t worker = 0);
+  std::unique_ptr<ControlChannel> open_control();
+  std::vector<std::byte> await_message(ControlChannel& receiving,
+                                       ControlChannel* sending);
 
   // Polls both ends and sleeps in between until `enough` says so; fails the
   // test on an Error or a deadlock.

@@ -22,8 +22,9 @@ constexpr Duration kHung = std::chrono::seconds(20);
 class WanLab final : public PathLab {
  public:
   WanLab(const char* address, const PathLabOptions& options,
-         RelayTrouble trouble)
-      : listener_(WanListener::listen(address).value()),
+         RelayTrouble trouble, bool urgent)
+      : urgent_(urgent),
+        listener_(WanListener::listen(address).value()),
         relay_(resolve_address(listener_.address(), false)->front(),
                slowed(trouble, options)) {
     if (trouble.loss > 0) {
@@ -57,6 +58,7 @@ class WanLab final : public PathLab {
     return poll_set(set, Duration(0)) > 0;
   }
   void cut() override { relay_.cut(); }
+  bool urgent() const override { return urgent_; }
 
  private:
   static RelayTrouble slowed(RelayTrouble trouble,
@@ -85,16 +87,18 @@ class WanLab final : public PathLab {
             std::chrono::ceil<std::chrono::milliseconds>(most).count()));
   }
 
+  bool urgent_;
   WanListener listener_;
   UdpRelay relay_;
   std::unique_ptr<OutboundPath> outbound_;
   std::unique_ptr<InboundPath> inbound_;
 };
 
-MakePathLab lab_at(const char* address, const RelayTrouble& trouble = {}) {
-  return [address, trouble](const PathLabOptions& options) {
+MakePathLab lab_at(const char* address, const RelayTrouble& trouble = {},
+                   bool urgent = false) {
+  return [address, trouble, urgent](const PathLabOptions& options) {
     return std::unique_ptr<PathLab>(
-        std::make_unique<WanLab>(address, options, trouble));
+        std::make_unique<WanLab>(address, options, trouble, urgent));
   };
 }
 
@@ -112,6 +116,10 @@ INSTANTIATE_TEST_SUITE_P(WanV6, PathContract,
                          testing::Values(lab_at("[::1]:0")));
 INSTANTIATE_TEST_SUITE_P(WanWithLoss, PathContract,
                          testing::Values(lab_at("127.0.0.1:0", lossy())));
+INSTANTIATE_TEST_SUITE_P(WanUrgent, PathContract,
+                         testing::Values(lab_at("127.0.0.1:0", {}, true)));
+INSTANTIATE_TEST_SUITE_P(WanUrgentWithLoss, PathContract,
+                         testing::Values(lab_at("127.0.0.1:0", lossy(), true)));
 
 }  // namespace
 }  // namespace causeway

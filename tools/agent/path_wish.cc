@@ -23,6 +23,11 @@ Status check_path_wish(const control::PathWish& wish, bool encrypted) {
                       "and cubic",
                       wish.congestion());
   }
+  if (!wish.fec().empty() && wish.fec() != "auto" && wish.fec() != "off") {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "\"{}\" is no error correction; there are auto and off",
+                      wish.fec());
+  }
   const uint32_t bytes = wish.datagram_bytes();
   if (bytes != 0 &&
       (bytes < kQuicPayloadBytesMin || bytes > kQuicPayloadBytesMax)) {
@@ -38,6 +43,7 @@ void add_path(nlohmann::json* spec, const control::PathWish& wish,
   (*spec)["path"] = wish.kind().empty() ? "tcp" : wish.kind();
   if (wish.kind() != "wan") return;
   if (!wish.congestion().empty()) (*spec)["congestion"] = wish.congestion();
+  if (!wish.fec().empty()) (*spec)["fec"] = wish.fec();
   (*spec)["datagram_bytes"] = wish.datagram_bytes();
   if (!port) return;
   (*spec)["port"] = {{"device", port->device},

@@ -24,6 +24,11 @@ void MigrateArguments::add_options(CLI::App* app) {
                   "Congestion control of the wan path")
       ->check(CLI::IsMember({"bbr2", "bbr", "cubic"}))
       ->capture_default_str();
+  app->add_option("--fec", fec_,
+                  "Repair against loss while the guest stands still, of the "
+                  "wan path: auto: as the measured loss has it; off")
+      ->check(CLI::IsMember({"auto", "off"}))
+      ->capture_default_str();
   app->add_option("--datagram-bytes", datagram_bytes_,
                   "UDP payload of the wan path's packets, where the whole way "
                   "has a larger MTU than 1500: 8972 for one of 9000 (default: "
@@ -76,6 +81,7 @@ control::MigrateRequest MigrateArguments::request(const std::string& guest,
   request.set_streams(streams_);
   request.mutable_path()->set_kind(path_);
   request.mutable_path()->set_congestion(congestion_);
+  request.mutable_path()->set_fec(fec_);
   request.mutable_path()->set_datagram_bytes(datagram_bytes_);
   request.set_bandwidth_bytes_s(bandwidth_bytes_s_);
   request.set_codec(codec_);

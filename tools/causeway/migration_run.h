@@ -14,7 +14,7 @@
 
 namespace causeway {
 
-// --mode --max-blackout --path --congestion --datagram-bytes --streams
+// --mode --max-blackout --path --congestion --fec --datagram-bytes --streams
 // --bandwidth --codec --dedup --proof
 class MigrateArguments {
  public:
@@ -33,6 +33,7 @@ class MigrateArguments {
   uint64_t bandwidth_bytes_s_ = 0;
   std::string path_ = "auto";
   std::string congestion_ = "bbr2";
+  std::string fec_ = "auto";
   uint32_t datagram_bytes_ = 0;
   std::string codec_ = "auto";
   std::string dedup_ = "auto";

@@ -20,6 +20,7 @@ WanOptions wan_options(const MoverSpec& spec) {
   options.files = spec.tls->files;
   options.peer_name = spec.tls->peer_name;
   options.congestion = spec.congestion;
+  options.fec = spec.fec;
   options.payload_bytes = spec.datagram_bytes;
   return options;
 }

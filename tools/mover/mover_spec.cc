@@ -102,6 +102,11 @@ Status parse_path(const json& members, MoverSpec& spec) {
   }
   spec.datagram_bytes = static_cast<uint32_t>(bytes);
   CAUSEWAY_ASSIGN(spec.port, port(members));
+  if (members.contains("fec")) {
+    CAUSEWAY_ASSIGN(const std::string fec, text(members, "fec"));
+    if (fec != "auto" && fec != "off") return bad("fec", "auto or off");
+    spec.fec = fec == "auto";
+  }
   if (!members.contains("congestion")) return {};
   CAUSEWAY_ASSIGN(const std::string name, text(members, "congestion"));
   const auto congestion = congestion_from_name(name);

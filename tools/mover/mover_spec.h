@@ -34,6 +34,7 @@ struct MoverSpec {
   PathKind path = PathKind::kTcp;
   // Of the wan path, each end for what it sends.
   CongestionControl congestion = CongestionControl::kBbr2;
+  bool fec = true;
   uint32_t datagram_bytes = 0;      // UDP payload; 0: found out
   std::optional<PortOptions> port;  // nothing: kernel sockets
   std::optional<TlsOptions> tls;    // nothing: in the clear

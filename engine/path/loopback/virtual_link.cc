@@ -159,6 +159,8 @@ class LoopbackBulkChannel final : public BulkChannel {
     return {kPutBytesMax, kPutsInFlightMax};
   }
 
+  void set_urgent(bool) override {}  // nothing is lost
+
   Instant wait_on(WaitSet&) const override {
     if (!alive()) return link_.now;
     Instant next = kNever;
@@ -323,6 +325,8 @@ class LoopbackControlChannel final : public ControlChannel {
     messages.pop_front();
     return message;
   }
+
+  void set_urgent(bool) override {}  // nothing is lost
 
   Instant wait_on(WaitSet&) const override {
     if (link_.is_cut) return link_.now;

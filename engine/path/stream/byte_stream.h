@@ -61,6 +61,9 @@ class ByteStream {
   virtual void finish() = 0;
   virtual void abort() = 0;
 
+  // As BulkChannel::set_urgent. Any thread.
+  virtual void set_urgent(bool urgent) = 0;
+
   virtual const std::string& peer() const = 0;  // for the sentences
 };
 

@@ -30,6 +30,7 @@ class StreamBulkChannel final : public BulkChannel {
   Result<bool> post_fence(FenceId fence) override;
   Result<ChannelProgress> poll(Instant now) override;
   ChannelLimits limits() const override;
+  void set_urgent(bool urgent) override { stream_->set_urgent(urgent); }
   Instant wait_on(WaitSet& set) const override;
 
  private:

@@ -19,6 +19,7 @@ class StreamControlChannel final : public ControlChannel {
 
   Status send(std::span<const std::byte> message) override;
   Result<std::optional<std::vector<std::byte>>> receive(Instant now) override;
+  void set_urgent(bool urgent) override { stream_->set_urgent(urgent); }
   Instant wait_on(WaitSet& set) const override;
 
  private:

@@ -36,12 +36,20 @@ void StripedBulkChannel::take_lanes() {
     if (!channel) return;
     lane.lease = std::move(lease);
     lane.channel = std::move(channel).value();
+    lane.channel->set_urgent(urgency_told_);
     lane.flow.restart();
     lane.released = lane.fenced = lane.fenced_bytes = 0;
     lane.sent_bytes = lane.wire_bytes = 0;
     lane.full = lane.stalled = lane.pledged = false;
     no_lane_since_.reset();
   });
+}
+
+void StripedBulkChannel::tell_urgency() {
+  urgency_told_ = urgent_.load();
+  for (Lane& lane : lanes_) {
+    if (lane.channel != nullptr) lane.channel->set_urgent(urgency_told_);
+  }
 }
 
 bool StripedBulkChannel::has_lane() const {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -47,6 +48,7 @@ class StripedBulkChannel final : public BulkChannel {
   Result<bool> post_fence(FenceId fence) override;
   Result<ChannelProgress> poll(Instant now) override;
   ChannelLimits limits() const override;
+  void set_urgent(bool urgent) override { urgent_.store(urgent); }
   Instant wait_on(WaitSet& set) const override;
 
  private:
@@ -84,6 +86,7 @@ class StripedBulkChannel final : public BulkChannel {
 
   // What may allocate: a lane that comes.
   void take_lanes();
+  void tell_urgency();
   bool has_lane() const;
 
   Status poll_lane(uint8_t lane, Instant now);
@@ -120,7 +123,9 @@ class StripedBulkChannel final : public BulkChannel {
   FenceId last_fence_ = 0;
   uint64_t last_fence_at_ = 0;  // its sequence
   uint8_t last_lane_ = 0;
-  bool fresh_ = false;  // something was posted since the last poll
+  std::atomic<bool> urgent_{false};
+  bool urgency_told_ = false;  // to the lanes
+  bool fresh_ = false;         // something was posted since the last poll
   ChannelProgress progress_;
   uint64_t past_wire_bytes_ = 0;  // of lanes that broke
   std::optional<Instant> no_lane_since_;

@@ -72,6 +72,7 @@ Result<bool> StripedBulkChannel::post_fence(FenceId fence) {
 Result<ChannelProgress> StripedBulkChannel::poll(Instant now) {
   fresh_ = false;
   if (board_.stale()) take_lanes();
+  if (urgent_.load(std::memory_order_relaxed) != urgency_told_) tell_urgency();
   for (uint8_t i = 0; i < lanes_.size(); ++i) {
     lanes_[i].full = false;
     CAUSEWAY_TRY(poll_lane(i, now));

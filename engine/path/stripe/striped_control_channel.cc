@@ -87,10 +87,18 @@ void StripedControlChannel::take_lanes() {
     Lane& lane = lanes_[opened.lane];
     CAUSEWAY_ASSERT(lane.channel == nullptr);
     lane.channel = std::move(opened.channel);
+    lane.channel->set_urgent(urgent_);
     lane.flow.restart();
     lane.received = lane.answered = 0;
     lane.stalled = lane.pledged = false;
     no_lane_since_.reset();
+  }
+}
+
+void StripedControlChannel::set_urgent(bool urgent) {
+  urgent_ = urgent;
+  for (Lane& lane : lanes_) {
+    if (lane.channel != nullptr) lane.channel->set_urgent(urgent);
   }
 }
 

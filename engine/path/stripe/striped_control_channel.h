@@ -51,6 +51,7 @@ class StripedControlChannel final : public ControlChannel {
 
   Status send(std::span<const std::byte> message) override;
   Result<std::optional<std::vector<std::byte>>> receive(Instant now) override;
+  void set_urgent(bool urgent) override;
   Instant wait_on(WaitSet& set) const override;
 
  private:
@@ -114,6 +115,7 @@ class StripedControlChannel final : public ControlChannel {
   std::deque<std::vector<std::byte>> whole_;
   bool farewell_ = false;  // the peer's
 
+  bool urgent_ = false;
   std::optional<Error> lane_error_;
   std::optional<Instant> no_lane_since_;
 };

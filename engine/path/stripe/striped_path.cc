@@ -23,6 +23,7 @@ PathStats StripedOutboundPath::stats() const {
   board_.each([&](uint32_t, const OutboundPath& lane) {
     const PathStats one = lane.stats();
     sum.delivered_bytes_s += one.delivered_bytes_s;
+    sum.loss = std::max(sum.loss, one.loss);
     if (one.rtt == Duration(0)) return;
     sum.rtt = sum.rtt == Duration(0) ? one.rtt : std::min(sum.rtt, one.rtt);
   });

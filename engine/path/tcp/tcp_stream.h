@@ -39,6 +39,7 @@ class TcpStream final : public ByteStream {
   // At once, also where duplicates of the fd stay open.
   void finish() override;
   void abort() override;
+  void set_urgent(bool) override {}  // TCP has nothing to offer
   const std::string& peer() const override { return peer_; }
 
   // For tests.

@@ -26,6 +26,7 @@ class SharingChannel final : public BulkChannel {
     return ChannelProgress{};
   }
   ChannelLimits limits() const override { return {}; }
+  void set_urgent(bool) override {}
   Instant wait_on(WaitSet&) const override { return kNever; }
 
   bool other_spends = false;

@@ -123,11 +123,13 @@ TEST_F(MoverSpecPathTest, WithoutAWordItIsTcp) {
 
 TEST_F(MoverSpecPathTest, SaysHowTheWanPathShallBe) {
   spec_["congestion"] = "cubic";
+  spec_["fec"] = "off";
   spec_["datagram_bytes"] = 8972;
   const auto spec = parse_mover_spec(spec_.dump());
   ASSERT_TRUE(spec) << spec.error().message;
   EXPECT_EQ(spec->path, PathKind::kWan);
   EXPECT_EQ(spec->congestion, CongestionControl::kCubic);
+  EXPECT_FALSE(spec->fec);
   EXPECT_EQ(spec->datagram_bytes, 8972u);
 }
 
@@ -152,6 +154,9 @@ TEST_F(MoverSpecPathTest, WhatIsWrongIsNamed) {
   spec_["congestion"] = "reno";
   EXPECT_THAT(refusal(), HasSubstr("\"congestion\" must be bbr2"));
   spec_.erase("congestion");
+  spec_["fec"] = "on";
+  EXPECT_THAT(refusal(), HasSubstr("\"fec\" must be auto or off"));
+  spec_.erase("fec");
   spec_.erase("tls");
   EXPECT_THAT(refusal(), HasSubstr("QUIC is never in the clear"));
   spec_["path"] = "pigeon";
