@@ -43,6 +43,9 @@ constexpr size_t wan_bulk_ring_bytes(size_t streams) {
 // Strangers who may be half-way in their handshakes at once; the oldest makes
 // room (kTcpStrangersMax, less: each is a TLS session).
 inline constexpr size_t kWanStrangersMax = 32;
+// Of those, how many may be there without having proven that they are where
+// they say: the right one comes without a question where nobody disturbs.
+inline constexpr size_t kWanUnprovenMax = 4;
 // Handshake and hello together.
 inline constexpr Duration kWanHelloWaitMax = std::chrono::seconds(5);
 
@@ -65,6 +68,7 @@ inline constexpr Duration kWanStatsPeriod = std::chrono::milliseconds(5);
 static_assert(std::has_single_bit(kWanWindowBytes));
 static_assert(wan_bulk_ring_bytes(kStreamsMax) >= kPutBytesMax);
 static_assert(kWanRecordRingBytes > kQuicFirstWindowBytes);
+static_assert(kWanUnprovenMax < kWanStrangersMax);
 static_assert(kWanHelloWaitMax < kQuicSilenceMax);
 static_assert(kWanRefusedMax < kQuicSilenceMax);
 

@@ -23,17 +23,49 @@ WanReception::Stranger* WanReception::find(
 
 WanReception::Stranger* WanReception::greet(const ReceivedPacket& packet,
                                             Instant now) {
-  auto stranger = std::make_unique<Stranger>();
-  auto connection = QuicConnection::accept(credentials_, io_.local(), packet,
-                                           options_, *stranger, now);
-  if (!connection) return nullptr;  // noise
-  stranger->connection = std::move(connection).value();
-  stranger->until = now + kWanHelloWaitMax;
-  if (strangers_.size() == kWanStrangersMax) {
-    strangers_.erase(strangers_.begin());
+  QuicRetry::Origin origin;
+  const QuicRetry::Verdict verdict = retry_.judge(packet, now, &origin);
+  if (verdict == QuicRetry::Verdict::kNone) return nullptr;  // noise
+  const bool proven = verdict == QuicRetry::Verdict::kProven;
+  if (!proven && must_ask()) {
+    ask(packet, now);
+    return nullptr;
   }
+  auto stranger = std::make_unique<Stranger>();
+  auto connection =
+      QuicConnection::accept(credentials_, io_.local(), packet, options_,
+                             *stranger, now, proven ? &origin : nullptr);
+  if (!connection) return nullptr;
+  stranger->connection = std::move(connection).value();
+  stranger->proven = proven;
+  stranger->until = now + kWanHelloWaitMax;
+  if (strangers_.size() == kWanStrangersMax) make_room();
   strangers_.push_back(std::move(stranger));
   return strangers_.back().get();
+}
+
+void WanReception::ask(const ReceivedPacket& packet, Instant now) {
+  const std::span<std::byte> room = io_.next_packet();
+  if (room.empty()) return;  // it will come again
+  const size_t bytes = retry_.ask(packet, room, now);
+  if (bytes > 0) io_.send_packet(bytes, packet.from, 0);
+}
+
+bool WanReception::must_ask() const {
+  const auto unproven =
+      std::count_if(strangers_.begin(), strangers_.end(), [](const auto& each) {
+        return !each->proven && !each->connection->shaken();
+      });
+  return static_cast<size_t>(unproven) >= kWanUnprovenMax;
+}
+
+// The oldest goes, of those who have proven nothing if there is any.
+void WanReception::make_room() {
+  const auto unproven =
+      std::find_if(strangers_.begin(), strangers_.end(),
+                   [](const auto& each) { return !each->proven; });
+  strangers_.erase(unproven == strangers_.end() ? strangers_.begin()
+                                                : unproven);
 }
 
 std::optional<WanReception::Guest> WanReception::take_packet(

@@ -2,6 +2,11 @@
 // has to shake hands, which only the host with the right certificate can, and
 // to say a hello with the migration's token, within kWanHelloWaitMax. The link
 // then goes on with that one.
+//
+// A packet is quickly sent from an address that is not the sender's. When
+// kWanUnprovenMax are there of whom nobody knows, who comes next is asked first
+// (../quic/quic_retry.h), and nothing is kept of who does not answer. So only
+// who really is somewhere can crowd the right one out.
 #pragma once
 
 #include <memory>
@@ -38,6 +43,8 @@ class WanReception {
   void dismiss(Instant now);
 
   const std::string& last_refusal() const { return last_refusal_; }
+  // Strangers at the moment; for tests.
+  size_t strangers() const { return strangers_.size(); }
 
  private:
   // Owns the streams of a connection while nothing but a hello may come.
@@ -51,6 +58,7 @@ class WanReception {
     void on_sent(const Offer&, size_t) override {}
 
     std::unique_ptr<QuicConnection> connection;
+    bool proven = false;  // it is where it says
     Instant until;
     std::array<std::byte, Hello::kBytes> hello{};
     size_t got = 0;
@@ -59,6 +67,9 @@ class WanReception {
 
   Stranger* find(std::span<const std::byte> datagram);
   Stranger* greet(const ReceivedPacket& packet, Instant now);
+  void ask(const ReceivedPacket& packet, Instant now);
+  bool must_ask() const;
+  void make_room();
   Status send(Stranger& stranger, Instant now);
   void turn_away(Stranger& stranger, const std::string& why, Instant now);
 
@@ -66,6 +77,7 @@ class WanReception {
   const QuicCredentials& credentials_;
   const QuicOptions& options_;
   PathToken token_{};
+  QuicRetry retry_;
   std::vector<std::unique_ptr<Stranger>> strangers_;  // the oldest first
   std::string last_refusal_;
 };

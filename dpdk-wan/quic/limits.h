@@ -18,6 +18,10 @@ inline constexpr uint64_t kQuicFirstWindowBytes = 64u << 10;
 // than a routing change, shorter than the patience of who waits for a guest.
 inline constexpr Duration kQuicSilenceMax = std::chrono::seconds(20);
 
+// How long a stranger's proof of its address is good for: some round trips of
+// any link, and the repetitions of a lost packet.
+inline constexpr Duration kQuicRetryMax = std::chrono::seconds(10);
+
 // One datagram where the MTU is not configured: IPv6's head in 1500 bytes.
 inline constexpr size_t kQuicPayloadBytes = 1452;
 // What path MTU discovery starts from (RFC 9000, 14.1).

@@ -58,6 +58,12 @@ ngtcp2_cid random_id() {
   return id;
 }
 
+ngtcp2_cid library_id(const QuicId& id) {
+  ngtcp2_cid copy;
+  ngtcp2_cid_init(&copy, id.bytes.data(), id.length);
+  return copy;
+}
+
 // The connecting end's bidirectional streams are 0, 4, 8 ... (RFC 9000, 2.1).
 int64_t stream_id(uint16_t stream) { return int64_t{4} * stream; }
 
@@ -99,7 +105,8 @@ class QuicConnection::Impl {
   }
 
   Status start_client(Instant now);
-  Status start_server(const ReceivedPacket& first, Instant now);
+  Status start_server(const ReceivedPacket& first, Instant now,
+                      const QuicRetry::Origin* origin);
 
   bool owns(std::span<const std::byte> datagram) const;
   Status read(const ReceivedPacket& packet, Instant now);
@@ -348,7 +355,8 @@ Status QuicConnection::Impl::start_client(Instant now) {
 }
 
 Status QuicConnection::Impl::start_server(const ReceivedPacket& first,
-                                          Instant now) {
+                                          Instant now,
+                                          const QuicRetry::Origin* origin) {
   ngtcp2_pkt_hd head;
   if (ngtcp2_accept(&head, octets(first.payload), first.payload.size()) != 0) {
     return make_error(ErrorCode::kPeerBroken,
@@ -357,9 +365,15 @@ Status QuicConnection::Impl::start_server(const ReceivedPacket& first,
   }
   start_session();
   const ngtcp2_callbacks calls = callbacks(true);
-  const ngtcp2_settings chosen = settings(now);
+  ngtcp2_settings chosen = settings(now);
   ngtcp2_transport_params wanted = parameters();
   wanted.original_dcid = head.dcid;
+  if (origin != nullptr) {
+    wanted.original_dcid = library_id(origin->first);
+    wanted.retry_scid = library_id(origin->asked);
+    wanted.retry_scid_present = 1;
+    chosen.token = head.token;  // the address is proven: no limit on answers
+  }
   const ngtcp2_cid ours = random_id();
   const ngtcp2_path way = path();
   const int made = ngtcp2_conn_server_new(&connection_, &head.scid, &ours, &way,
@@ -644,10 +658,10 @@ Result<std::unique_ptr<QuicConnection>> QuicConnection::connect(
 Result<std::unique_ptr<QuicConnection>> QuicConnection::accept(
     const QuicCredentials& credentials, const SocketAddress& local,
     const ReceivedPacket& first, const QuicOptions& options,
-    QuicStreams& streams, Instant now) {
+    QuicStreams& streams, Instant now, const QuicRetry::Origin* origin) {
   auto impl = std::make_unique<Impl>(credentials, local, first.from, options,
                                      streams, true);
-  CAUSEWAY_TRY(impl->start_server(first, now));
+  CAUSEWAY_TRY(impl->start_server(first, now, origin));
   return std::unique_ptr<QuicConnection>(new QuicConnection(std::move(impl)));
 }
 

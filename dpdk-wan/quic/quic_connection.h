@@ -29,6 +29,7 @@
 #include "dpdk-wan/quic/congestion.h"
 #include "dpdk-wan/quic/limits.h"
 #include "dpdk-wan/quic/quic_credentials.h"
+#include "dpdk-wan/quic/quic_retry.h"
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/path/path.h"
@@ -107,11 +108,13 @@ class QuicConnection {
       QuicStreams& streams, Instant now);
 
   // Of the first datagram of a connection (to be given to read() then). An
-  // Error when it is none: kPeerBroken.
+  // Error when it is none: kPeerBroken. `origin`: of one that was asked whether
+  // it is where it says, else nullptr.
   static Result<std::unique_ptr<QuicConnection>> accept(
       const QuicCredentials& credentials, const SocketAddress& local,
       const ReceivedPacket& first, const QuicOptions& options,
-      QuicStreams& streams, Instant now);
+      QuicStreams& streams, Instant now,
+      const QuicRetry::Origin* origin = nullptr);
 
   ~QuicConnection();
 

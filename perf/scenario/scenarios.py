@@ -315,6 +315,35 @@ def wan(options):
     return figures
 
 
+FEC_LINKS = ("100M,100ms,1%", "100M,100ms,3%")
+
+
+def fec(options):
+    """The blackout over long lines that lose, with and without repair: the
+    arms alternate."""
+    figures = {}
+    for link in FEC_LINKS:
+        figure = figures.setdefault(link, {"ledgers": {}})
+        with Hosts(options.bin, offloads=False, tls=True, link=link) as hosts:
+            for _ in range(options.runs):
+                for arm in ("auto", "off"):
+                    report, _ = hosts.move_one(
+                        ("--memory", "32M", "--workload", "uniform:2M"),
+                        ("--path", "wan", "--fec", arm, "--max-blackout",
+                         "400ms"))
+                    figure.setdefault(f"{arm}_blackout_ms", []).append(
+                        report["blackout_ms"])
+                    figure.setdefault(f"{arm}_last_round_bytes", []).append(
+                        report["rounds"][-1]["bytes"])
+                    figure["ledgers"].setdefault(arm, []).append(
+                        report["ledger"])
+                figure.setdefault("saved_ms", []).append(
+                    figure["off_blackout_ms"][-1]
+                    - figure["auto_blackout_ms"][-1])
+            figure["counters"] = hosts.emulator.counters()
+    return figures
+
+
 def sweep(options):
     """Blackout and total time against dirty rate and memory size."""
     figures = []
@@ -336,4 +365,4 @@ def sweep(options):
 
 ALL = {function.__name__: function for function in (
     goodput, null_mover, blackout, memory, sparse, idle, tls, commitment,
-    restart, soak, wan, sweep)}
+    restart, soak, wan, fec, sweep)}
