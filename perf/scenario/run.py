@@ -18,8 +18,9 @@ import time
 import byte_scenarios
 import picture
 import scenarios
+import wan_scenarios
 
-SCENARIOS = {**scenarios.ALL, **byte_scenarios.ALL}
+SCENARIOS = {**scenarios.ALL, **byte_scenarios.ALL, **wan_scenarios.ALL}
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 

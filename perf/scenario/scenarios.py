@@ -286,64 +286,6 @@ def soak(options):
     return figures
 
 
-# Rate, round trip, loss; least share of the link's payload rate.
-WAN_LINKS = (("100M,20ms,0%", 0.95), ("100M,100ms,0%", 0.95),
-             ("100M,200ms,0%", 0.95), ("100M,100ms,1%", 0.90),
-             ("100M,200ms,5%", 0.75))
-# Guest bytes in a frame of 1514: QUIC's, UDP's, IP's and Ethernet's heads off.
-WAN_PAYLOAD_SHARE = 1404 / 1514
-
-
-def wan(options):
-    """Link use of a move over long lines, BBR2 beside CUBIC over TCP: what was
-    put on the line for the guest's bytes, round 1, by the line's rate."""
-    figures = {}
-    for link, aim in WAN_LINKS:
-        figure = figures.setdefault(link, {"aim": aim, "wan_share": [],
-                                           "wan_s": []})
-        with Hosts(options.bin, offloads=False, tls=True, link=link) as hosts:
-            for _ in range(options.runs):
-                report, _ = hosts.move_one(
-                    ("--memory", "128M", "--workload", "idle", "--content",
-                     "random"), ("--path", "wan", "--proof", "landed"))
-                first = report["rounds"][0]
-                line_bytes_s = 100e6 / 8 * WAN_PAYLOAD_SHARE
-                figure["wan_share"].append(
-                    first["bytes"] / first["seconds"] / line_bytes_s)
-                figure["wan_s"].append(report["total_s"])
-            figure["counters"] = hosts.emulator.counters()
-    return figures
-
-
-FEC_LINKS = ("100M,100ms,1%", "100M,100ms,3%")
-
-
-def fec(options):
-    """The blackout over long lines that lose, with and without repair: the
-    arms alternate."""
-    figures = {}
-    for link in FEC_LINKS:
-        figure = figures.setdefault(link, {"ledgers": {}})
-        with Hosts(options.bin, offloads=False, tls=True, link=link) as hosts:
-            for _ in range(options.runs):
-                for arm in ("auto", "off"):
-                    report, _ = hosts.move_one(
-                        ("--memory", "32M", "--workload", "uniform:2M"),
-                        ("--path", "wan", "--fec", arm, "--max-blackout",
-                         "400ms"))
-                    figure.setdefault(f"{arm}_blackout_ms", []).append(
-                        report["blackout_ms"])
-                    figure.setdefault(f"{arm}_last_round_bytes", []).append(
-                        report["rounds"][-1]["bytes"])
-                    figure["ledgers"].setdefault(arm, []).append(
-                        report["ledger"])
-                figure.setdefault("saved_ms", []).append(
-                    figure["off_blackout_ms"][-1]
-                    - figure["auto_blackout_ms"][-1])
-            figure["counters"] = hosts.emulator.counters()
-    return figures
-
-
 def sweep(options):
     """Blackout and total time against dirty rate and memory size."""
     figures = []
