@@ -56,7 +56,7 @@ def wan_beside_cubic(options):
 
 
 # Rate in bits a second, guest: some 8 s of sending at that rate.
-CODEC_RATES = (("10M", "16M"), ("100M", "96M"), ("1G", "512M"), (None, "1G"))
+CODEC_RATES = ((10e6, "16M"), (100e6, "96M"), (1e9, "512M"), (None, "1G"))
 CODECS = ("none", "deflate:0", "deflate:1", "deflate:2", "deflate:3")
 
 
@@ -67,7 +67,7 @@ def codec_choice(options):
     with Hosts(options.bin, offloads=True, tls=True) as hosts:
         for rate, memory in CODEC_RATES:
             arms = {codec: [] for codec in (*CODECS, "auto")}
-            limit = ("--bandwidth", rate) if rate else ()
+            limit = ("--bandwidth", str(int(rate / 8))) if rate else ()
             for _ in range(options.runs):
                 for codec, seconds in arms.items():
                     report, _ = hosts.move_one(
@@ -77,7 +77,7 @@ def codec_choice(options):
                     seconds.append(report["total_s"])
             best = min(CODECS, key=lambda codec: sorted(arms[codec])[
                 len(arms[codec]) // 2])
-            figures[rate or "no limit"] = {
+            figures[f"{rate:.0f}_bit_s" if rate else "no_limit"] = {
                 "best": best, **{f"{codec}_s": seconds
                                  for codec, seconds in arms.items()},
                 "ratio": [one / other for one, other in zip(
