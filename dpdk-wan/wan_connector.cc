@@ -152,6 +152,7 @@ Result<WanConnector::Lane> WanConnector::connect_lane(
   const SocketAddress& peer = candidates.front();
   CAUSEWAY_ASSIGN(auto io, local.empty() ? UdpPacketIo::open_towards(peer)
                                          : UdpPacketIo::open(local));
+  io->expect_only(peer);
   CAUSEWAY_ASSIGN(auto path, open_path(std::move(io), peer, token, options));
   LinkThread* const thread = &path->thread();
   return Lane{std::move(path), thread};

@@ -12,16 +12,12 @@
 #include <thread>
 #include <vector>
 
+#include "dpdk-wan/lanes/lane_ends.h"
 #include "dpdk-wan/lanes/lane_watch.h"
 #include "dpdk-wan/wan_connector.h"
 #include "engine/path/stripe/striped_path.h"
 
 namespace causeway {
-
-struct LaneEnds {
-  std::string local;  // "address:0"; empty: what the route says
-  std::string peer;   // "address:port"
-};
 
 class OutboundLanes final : public OutboundPath {
  public:

@@ -31,6 +31,7 @@ struct AgentOptions {
   std::vector<std::string> vmm_arguments;  // for tests
   std::optional<TlsFiles> tls;             // nothing: in the clear
   std::optional<PortOptions> wan_port;     // nothing: kernel sockets
+  std::vector<std::string> wan_via;        // addresses of the lanes
   std::string index;      // of content; empty: in the state folder
   std::string index_key;  // a file; empty: likewise
 };

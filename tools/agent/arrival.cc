@@ -2,8 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <span>
 
+#include "engine/path/stripe/limits.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
@@ -71,6 +73,10 @@ Status Arrival::prepare(const std::string& peer,
                            {"domain", config.domain()}}}};
   add_tls(&spec, host_->tls, peer);
   add_path(&spec, request.path(), host_->wan_port);
+  if (!host_->wan_port) {
+    const auto lanes = std::min(request.lanes(), kStripeLanesMax);
+    add_lanes(&spec, lanes_of(host_->wan_via, lanes, host_->mover_listen), {});
+  }
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }
@@ -91,6 +97,7 @@ Status Arrival::await_listening() {
   CAUSEWAY_ASSIGN(const MoverEvent event, mover_->next(kMoverListenTimeout));
   if (event.kind == MoverEvent::Kind::kListening) {
     mover_address_ = text_member(event.body, "address");
+    lane_addresses_ = event.body.value("lanes", std::vector<std::string>());
     return {};
   }
   if (event.kind == MoverEvent::Kind::kFailed) {

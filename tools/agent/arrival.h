@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/control/control.pb.h"
@@ -43,6 +44,10 @@ class Arrival {
   const std::string& guest_name() const { return name_; }
   // Where the source's mover shall connect.
   const std::string& mover_address() const { return mover_address_; }
+  // ... and by which lanes, if the path is striped.
+  const std::vector<std::string>& lane_addresses() const {
+    return lane_addresses_;
+  }
 
   // Any thread:
   bool ended() const;
@@ -70,6 +75,7 @@ class Arrival {
   std::string id_;
   std::string name_;
   std::string mover_address_;
+  std::vector<std::string> lane_addresses_;
   std::unique_ptr<NewGuest> guest_;
   std::unique_ptr<MoverProcess> mover_;  // until the end
 

@@ -48,6 +48,9 @@ Result<control::ReserveReply> Arrivals::reserve(
                request.migration());
   control::ReserveReply reply;
   reply.set_mover_address(arrival->mover_address());
+  for (const std::string& address : arrival->lane_addresses()) {
+    reply.add_lane_addresses(address);
+  }
   const std::lock_guard lock(mutex_);
   if (stopping_) {
     return make_error(ErrorCode::kCancelled, "the agent of {} is stopping",

@@ -228,9 +228,7 @@ Status Departure::reserve() {
   const control::ReserveReply& reply = reserved->reply;
   target_name_ = reserved->agent_name;
   CAUSEWAY_TRY(host_->journal.set_peer_name(id_, target_name_));
-  auto peer = reachable(reply.mover_address(), request_.to());
-  if (peer) {
-    peer_ = *peer;
+  if (Status met = take_addresses(reply); met) {
     if (Status given = give_spec(); given) return {};
   }
   return make_error(ErrorCode::kInternal,
@@ -259,6 +257,15 @@ Status Departure::check_disk() const {
                     path, name_, end, config.disk_bytes(), name_, host_->name);
 }
 
+Status Departure::take_addresses(const control::ReserveReply& reply) {
+  CAUSEWAY_ASSIGN(peer_, reachable(reply.mover_address(), request_.to()));
+  for (const std::string& address : reply.lane_addresses()) {
+    CAUSEWAY_ASSIGN(std::string lane, reachable(address, request_.to()));
+    lane_peers_.push_back(std::move(lane));
+  }
+  return {};
+}
+
 Result<control::ReserveRequest> Departure::reservation() const {
   CAUSEWAY_TRY(check_disk());
   const GuestView view = claim_.view();
@@ -267,6 +274,9 @@ Result<control::ReserveRequest> Departure::reservation() const {
   request.set_token(token_);
   request.set_streams(request_.streams());
   *request.mutable_path() = request_.path();
+  if (request_.path().kind() == "wan" && !host_->wan_port) {
+    request.set_lanes(static_cast<uint32_t>(host_->wan_via.size()));
+  }
   request.set_source_agent(host_->address());
   *request.mutable_config() = view.record.config;
   CAUSEWAY_ASSIGN(const auto guest,
@@ -296,6 +306,8 @@ Status Departure::give_spec() {
                          {"dry_run", request_.dry_run() ? 1u : 0u}};
   add_tls(&spec, host_->tls, target_name_);
   add_path(&spec, request_.path(), host_->wan_port);
+  // A target with one endpoint has no lanes.
+  if (!lane_peers_.empty()) add_lanes(&spec, host_->wan_via, lane_peers_);
   return mover_->give_spec(spec);
 }
 

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/control/agent_client.h"
@@ -46,6 +47,7 @@ class Departure {
             GuestTable::Claim claim);
 
   Status choose_path();
+  Status take_addresses(const control::ReserveReply& reply);
   Status reserve();
   Status check_disk() const;
   Result<control::ReserveRequest> reservation() const;
@@ -73,7 +75,8 @@ class Departure {
   std::string name_;
   std::string id_;
   std::string token_;
-  std::string peer_;         // of the target's mover
+  std::string peer_;                     // of the target's mover
+  std::vector<std::string> lane_peers_;  // of a striped path
   std::string target_name_;  // of the target's agent, by its certificate
   std::unique_ptr<AgentClient> target_;
   bool reserved_ = false;  // the target may hold something for it

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dpdk-wan/port/port_options.h"
 #include "engine/base/tls_files.h"
@@ -26,8 +27,11 @@ struct Host {
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
   std::optional<TlsFiles> tls;  // of this host; nothing: in the clear
   std::optional<PortOptions> wan_port;  // nothing: kernel sockets
-  std::string index;                    // of content: open_content_index()
-  std::string index_key;                // the file of its names' key
+  // "ADDRESS:0", an end of each lane of a striped wan path; none: not striped,
+  // or, of a target, all lanes end where movers listen.
+  std::vector<std::string> wan_via;
+  std::string index;      // of content: open_content_index()
+  std::string index_key;  // the file of its names' key
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;

@@ -52,4 +52,26 @@ void add_path(nlohmann::json* spec, const control::PathWish& wish,
                      {"mtu_bytes", port->mtu_bytes}};
 }
 
+std::vector<std::string> lanes_of(const std::vector<std::string>& addresses,
+                                  uint32_t lanes,
+                                  const std::string& otherwise) {
+  std::vector<std::string> ends;
+  for (uint32_t i = 0; i < lanes; ++i) {
+    ends.push_back(addresses.empty() ? otherwise
+                                     : addresses[i % addresses.size()]);
+  }
+  return ends;
+}
+
+void add_lanes(nlohmann::json* spec, const std::vector<std::string>& locals,
+               const std::vector<std::string>& peers) {
+  nlohmann::json lanes = nlohmann::json::array();
+  for (size_t i = 0; i < locals.size(); ++i) {
+    nlohmann::json lane = {{"local", locals[i]}};
+    if (!peers.empty()) lane["peer"] = peers[i % peers.size()];
+    lanes.push_back(std::move(lane));
+  }
+  if (!lanes.empty()) (*spec)["lanes"] = std::move(lanes);
+}
+
 }  // namespace causeway

@@ -12,6 +12,7 @@
 #include "dpdk-wan/port/ip_address.h"
 #include "engine/control/agent_address.h"
 #include "engine/control/agent_server.h"
+#include "engine/path/stripe/limits.h"
 #include "engine/path/tcp/certificate.h"
 #include "engine/path/tcp/tls_context.h"
 #include "tools/agent/agent.h"
@@ -35,6 +36,7 @@ struct AgentArguments {
   std::vector<std::string> operators;
   std::vector<std::string> peers;
   PortOptions wan_port;  // no device: kernel sockets
+  std::vector<std::string> wan_via;
 };
 
 void start_log(const std::string& name) {
@@ -130,6 +132,26 @@ Status check_port(const PortOptions& port) {
                     gateway.error().message);
 }
 
+// Addresses without a port: each lane takes a free one.
+Status set_lanes(AgentArguments* arguments) {
+  if (arguments->wan_via.size() > kStripeLanesMax) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "--wan-via: {} lanes are not possible; {} at most",
+                      arguments->wan_via.size(), kStripeLanesMax);
+  }
+  for (const std::string& via : arguments->wan_via) {
+    const auto address = parse_ip_address(via);
+    if (!address) {
+      return make_error(ErrorCode::kInvalidArgument, "--wan-via: {}",
+                        address.error().message);
+    }
+    const bool v6 = via.find(':') != std::string::npos;
+    arguments->agent.wan_via.push_back(v6 ? fmt::format("[{}]:0", via)
+                                          : fmt::format("{}:0", via));
+  }
+  return {};
+}
+
 Status run_agent(AgentArguments arguments, int signal_fd) {
   umask(077);
   start_log(arguments.agent.name);
@@ -144,6 +166,7 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
     CAUSEWAY_TRY(check_port(arguments.wan_port));
     arguments.agent.wan_port = arguments.wan_port;
   }
+  CAUSEWAY_TRY(set_lanes(&arguments));
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
   const std::string state = agent->state_folder();
   Status status = serve(arguments, agent.get(), signal_fd);
@@ -219,6 +242,14 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "and its local socket (repeatable)")
       ->type_name("NAME");
   add_port_options(command, &arguments->wan_port);
+  command
+      ->add_option("--wan-via", arguments->wan_via,
+                   "An address of this host for a lane of the wan path "
+                   "(repeatable, up to 4): moves use all lanes at once, the "
+                   "source's i-th with the target's i-th (default: one "
+                   "connection, by the host's routes)")
+      ->type_name("ADDR")
+      ->excludes("--wan-device");
   command
       ->add_option("--index", arguments->agent.index,
                    "Content index of this host or site: what is in it need "

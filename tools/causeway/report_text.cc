@@ -80,6 +80,22 @@ std::string codec_text(const nlohmann::json& report) {
                      parts);
 }
 
+// Of a striped path: what each lane carried.
+std::string lanes_text(const nlohmann::json& report) {
+  std::string text;
+  if (!report.contains("lanes")) return text;
+  for (const nlohmann::json& lane : member(report, "lanes")) {
+    const uint64_t losses = count_member(lane, "losses");
+    text += fmt::format(
+        "  lane     {} to {}: {}, {}/s, {}\n", text_member(lane, "address"),
+        text_member(lane, "peer"), format_bytes(count_member(lane, "bytes")),
+        format_bytes(
+            static_cast<uint64_t>(number_member(lane, "rate_bytes_s"))),
+        losses == 0 ? "never lost" : fmt::format("lost {} times", losses));
+  }
+  return text;
+}
+
 // Whoever reads it wants to know whether to start it.
 std::string dry_run_text(const nlohmann::json& report) {
   const double round_s = number_member(report, "first_round_s");
@@ -111,6 +127,7 @@ std::string report_text(const nlohmann::json& report) {
   text += fmt::format("  bytes    state {}, wire {}\n",
                       format_bytes(count_member(bytes, "state")),
                       format_bytes(count_member(bytes, "wire")));
+  text += lanes_text(report);
   text += codec_text(report);
   text += fmt::format("  dedup    {}\n", text_member(report, "dedup"));
   text += proof_text(report);

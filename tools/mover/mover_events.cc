@@ -32,8 +32,24 @@ json use_json(uint64_t cpu_us, uint64_t rss_bytes) {
 
 }  // namespace
 
-json listening_event(const std::string& address) {
-  return {{"event", "listening"}, {"address", address}};
+json listening_event(const std::string& address,
+                     const std::vector<std::string>& lanes) {
+  return {{"event", "listening"}, {"address", address}, {"lanes", lanes}};
+}
+
+json lanes_json(const std::vector<LaneReport>& lanes) {
+  json list = json::array();
+  for (const LaneReport& lane : lanes) {
+    const double up_s = seconds(lane.up);
+    const auto bytes = static_cast<double>(lane.sent_bytes);
+    list.push_back({{"address", lane.local},
+                    {"peer", lane.peer},
+                    {"bytes", lane.sent_bytes},
+                    {"rate_bytes_s", up_s > 0 ? bytes / up_s : 0},
+                    {"losses", lane.losses},
+                    {"up", lane.is_up}});
+  }
+  return list;
 }
 
 json stage_event(const char* stage) {

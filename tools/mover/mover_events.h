@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "dpdk-wan/lanes/lane_watch.h"
 #include "engine/base/result.h"
 #include "engine/migration/report.h"
 #include "engine/migration/source_session.h"
@@ -12,7 +14,9 @@
 
 namespace causeway {
 
-nlohmann::json listening_event(const std::string& address);
+// `lanes`: of a striped path.
+nlohmann::json listening_event(const std::string& address,
+                               const std::vector<std::string>& lanes);
 nlohmann::json stage_event(const char* stage);
 nlohmann::json progress_event(const MigrationProgress& progress);
 nlohmann::json done_event(nlohmann::json report);
@@ -21,6 +25,9 @@ nlohmann::json failed_event(const Error& error, GuestPlace guest_at);
 // The JSON report; `use` is the source mover's.
 nlohmann::json report_json(const MigrationReport& report,
                            const ProcessUse& use);
+
+// Of a striped path: its member of the report.
+nlohmann::json lanes_json(const std::vector<LaneReport>& lanes);
 
 // One line; a reader that is gone is no trouble (its end is noticed on stdin).
 void write_event(const nlohmann::json& event);

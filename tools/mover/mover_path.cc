@@ -25,10 +25,8 @@ WanOptions wan_options(const MoverSpec& spec) {
   return options;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<OutboundPath>> connect_path(const MoverSpec& spec,
-                                                   uint64_t guest_bytes) {
+Result<std::unique_ptr<OutboundPath>> connect_single(const MoverSpec& spec,
+                                                     uint64_t guest_bytes) {
   if (spec.path == PathKind::kWan && spec.port) {
     CAUSEWAY_ASSIGN(auto io, open_port(*spec.port));
     return WanConnector::connect(std::move(io), spec.peer, spec.token,
@@ -44,9 +42,27 @@ Result<std::unique_ptr<OutboundPath>> connect_path(const MoverSpec& spec,
   return TcpConnector::connect(spec.peer, spec.token, options);
 }
 
+}  // namespace
+
+Result<MoverPath> connect_path(const MoverSpec& spec, uint64_t guest_bytes) {
+  if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
+    CAUSEWAY_ASSIGN(
+        std::unique_ptr<OutboundLanes> lanes,
+        OutboundLanes::connect(spec.lanes, spec.token, wan_options(spec)));
+    const OutboundLanes* const striped = lanes.get();
+    return MoverPath{std::move(lanes), striped};
+  }
+  CAUSEWAY_ASSIGN(auto path, connect_single(spec, guest_bytes));
+  return MoverPath{std::move(path)};
+}
+
 Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
   MoverListener listener;
-  if (spec.path == PathKind::kWan && spec.port) {
+  if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
+    std::vector<std::string> addresses;
+    for (const LaneEnds& lane : spec.lanes) addresses.push_back(lane.local);
+    CAUSEWAY_ASSIGN(listener.lanes_, LanesListener::listen(addresses));
+  } else if (spec.path == PathKind::kWan && spec.port) {
     CAUSEWAY_ASSIGN(auto io, open_port(*spec.port));
     listener.wan_ = WanListener::over(std::move(io));
   } else if (spec.path == PathKind::kWan) {
@@ -57,16 +73,22 @@ Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
   return listener;
 }
 
+std::vector<std::string> MoverListener::lane_addresses() const {
+  return lanes_ ? lanes_->addresses() : std::vector<std::string>();
+}
+
 std::string MoverListener::address() const {
+  if (lanes_) return lanes_->addresses().front();
   return wan_ ? wan_->address() : tcp_->address();
 }
 
 Result<std::unique_ptr<InboundPath>> MoverListener::accept(
     const MoverSpec& spec, Duration timeout) {
-  if (!wan_) return tcp_->accept(spec.token, spec.streams, timeout, spec.tls);
+  if (tcp_) return tcp_->accept(spec.token, spec.streams, timeout, spec.tls);
   WanOptions options = wan_options(spec);
   options.timeout = timeout;
-  return wan_->accept(spec.token, options);
+  return lanes_ ? lanes_->accept(spec.token, options)
+                : wan_->accept(spec.token, options);
 }
 
 }  // namespace causeway

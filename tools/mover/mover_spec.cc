@@ -4,6 +4,7 @@
 
 #include "dpdk-wan/quic/limits.h"
 #include "engine/base/limits.h"
+#include "engine/path/stripe/limits.h"
 
 namespace causeway {
 namespace {
@@ -85,8 +86,29 @@ Result<std::optional<PortOptions>> port(const json& spec) {
   return std::optional<PortOptions>(std::move(options));
 }
 
+// [{"local": "ADDRESS:PORT", "peer": "ADDRESS:PORT"}, ...]; `peer` is the
+// source's to know.
+Result<std::vector<LaneEnds>> lanes(const json& spec, bool source) {
+  std::vector<LaneEnds> lanes;
+  const auto found = spec.find("lanes");
+  if (found == spec.end()) return lanes;
+  if (!found->is_array() || found->empty() || found->size() > kStripeLanesMax) {
+    return bad("lanes", fmt::format("1 to {} objects", kStripeLanesMax));
+  }
+  for (const json& each : *found) {
+    if (!each.is_object()) return bad("lanes", "a list of objects");
+    LaneEnds ends;
+    CAUSEWAY_ASSIGN(ends.local, text(each, "local"));
+    if (source) {
+      CAUSEWAY_ASSIGN(ends.peer, text(each, "peer"));
+    }
+    lanes.push_back(std::move(ends));
+  }
+  return lanes;
+}
+
 // What kind of path, and what only the wan path has; TLS is parsed before.
-Status parse_path(const json& members, MoverSpec& spec) {
+Status parse_path(const json& members, bool source, MoverSpec& spec) {
   if (!members.contains("path")) return {};
   CAUSEWAY_ASSIGN(const std::string path, text(members, "path"));
   if (path == "tcp") return {};
@@ -106,6 +128,10 @@ Status parse_path(const json& members, MoverSpec& spec) {
     CAUSEWAY_ASSIGN(const std::string fec, text(members, "fec"));
     if (fec != "auto" && fec != "off") return bad("fec", "auto or off");
     spec.fec = fec == "auto";
+  }
+  CAUSEWAY_ASSIGN(spec.lanes, lanes(members, source));
+  if (spec.port && !spec.lanes.empty()) {
+    return bad("lanes", "without \"port\": a port has one address");
   }
   if (!members.contains("congestion")) return {};
   CAUSEWAY_ASSIGN(const std::string name, text(members, "congestion"));
@@ -199,7 +225,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
                   number(members, "streams", 1, kStreamsMax));
   spec.streams = static_cast<uint16_t>(streams);
   CAUSEWAY_ASSIGN(spec.tls, tls(members));
-  CAUSEWAY_TRY(parse_path(members, spec));
+  CAUSEWAY_TRY(parse_path(members, role == "source", spec));
   if (role == "source") {
     CAUSEWAY_TRY(parse_source(members, spec));
   } else if (role == "target") {

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "dpdk-wan/lanes/lane_ends.h"
 #include "dpdk-wan/port/port_options.h"
 #include "dpdk-wan/quic/congestion.h"
 #include "engine/base/result.h"
@@ -37,7 +39,10 @@ struct MoverSpec {
   bool fec = true;
   uint32_t datagram_bytes = 0;      // UDP payload; 0: found out
   std::optional<PortOptions> port;  // nothing: kernel sockets
-  std::optional<TlsOptions> tls;    // nothing: in the clear
+  // Not empty: the path is striped. The source has both ends of each lane, the
+  // target where to listen (`local`).
+  std::vector<LaneEnds> lanes;
+  std::optional<TlsOptions> tls;  // nothing: in the clear
 
   // Source.
   std::string peer;

@@ -82,6 +82,7 @@ class SourceMover {
   std::unique_ptr<ShimGuest> guest_;
   std::unique_ptr<GuestImage> image_;
   std::unique_ptr<OutboundPath> path_;
+  const OutboundLanes* lanes_ = nullptr;  // of a striped path_: the same
   std::unique_ptr<ControlChannel> control_;
   std::vector<std::unique_ptr<BulkChannel>> channels_;
   std::unique_ptr<MoverWorkers> workers_;
@@ -102,7 +103,9 @@ Status SourceMover::open() {
   CAUSEWAY_ASSIGN(
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Sender::kScratchBytes));
-  CAUSEWAY_ASSIGN(path_, connect_path(spec_, guest_bytes()));
+  CAUSEWAY_ASSIGN(MoverPath path, connect_path(spec_, guest_bytes()));
+  path_ = std::move(path.path);
+  lanes_ = path.lanes;
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
   CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
@@ -157,6 +160,7 @@ int SourceMover::run(CommandReader& commands) {
     return 1;
   }
   auto report = report_json(session_->report(), process_use());
+  if (lanes_ != nullptr) report["lanes"] = lanes_json(lanes_->report());
   report["encryption"] = spec_.tls ? "tls-1.3" : "none";
   write_event(done_event(std::move(report)));
   return 0;

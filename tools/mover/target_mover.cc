@@ -86,7 +86,7 @@ class TargetMover {
 
 Status TargetMover::open() {
   CAUSEWAY_ASSIGN(MoverListener listener, MoverListener::listen(spec_));
-  write_event(listening_event(listener.address()));
+  write_event(listening_event(listener.address(), listener.lane_addresses()));
   CAUSEWAY_ASSIGN(shell_, ShimGuest::connect(spec_.shim_socket));
   CAUSEWAY_ASSIGN(auto stores, open_region_stores(*shell_));
   CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
