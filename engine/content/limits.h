@@ -42,6 +42,9 @@ inline constexpr uint32_t kContentChunksMax =
 // (index_record.h).
 inline constexpr size_t kContentNoteBytesMax = 1024;
 
+// Trust domains that one file is indexed in, as far as they are remembered.
+inline constexpr size_t kIndexRecordsMax = 16;
+
 // A store's entries are read in parts of the digests' values, by their first 20
 // bits: parts of one size, whatever they hold.
 inline constexpr uint32_t kContentPartBits = 20;

@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   add_status_command(&app, &context);
   add_decide_command(&app, &context);
   add_pki_command(&app, &context);
+  add_index_command(&app, &context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
