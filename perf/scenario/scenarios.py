@@ -307,4 +307,4 @@ def sweep(options):
 
 ALL = {function.__name__: function for function in (
     goodput, null_mover, blackout, memory, sparse, idle, tls, commitment,
-    restart, soak, wan, fec, sweep)}
+    restart, soak, sweep)}

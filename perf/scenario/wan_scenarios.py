@@ -55,6 +55,35 @@ def wan_beside_cubic(options):
     return figures
 
 
+FEC_LINKS = ("100M,100ms,1%", "100M,100ms,3%")
+
+
+def fec(options):
+    """The blackout over long lines that lose, with and without repair: the
+    arms alternate."""
+    figures = {}
+    for link in FEC_LINKS:
+        figure = figures.setdefault(link, {"ledgers": {}})
+        with Hosts(options.bin, offloads=False, tls=True, link=link) as hosts:
+            for _ in range(options.runs):
+                for arm in ("auto", "off"):
+                    report, _ = hosts.move_one(
+                        ("--memory", "32M", "--workload", "uniform:2M"),
+                        ("--path", "wan", "--fec", arm, "--max-blackout",
+                         "400ms"))
+                    figure.setdefault(f"{arm}_blackout_ms", []).append(
+                        report["blackout_ms"])
+                    figure.setdefault(f"{arm}_last_round_bytes", []).append(
+                        report["rounds"][-1]["bytes"])
+                    figure["ledgers"].setdefault(arm, []).append(
+                        report["ledger"])
+                figure.setdefault("saved_ms", []).append(
+                    figure["off_blackout_ms"][-1]
+                    - figure["auto_blackout_ms"][-1])
+            figure["counters"] = hosts.emulator.counters()
+    return figures
+
+
 # Rate in bits a second, guest: some 8 s of sending at that rate.
 CODEC_RATES = ((10e6, "16M"), (100e6, "96M"), (1e9, "512M"), (None, "1G"))
 CODECS = ("none", "deflate:0", "deflate:1", "deflate:2", "deflate:3")
@@ -86,4 +115,4 @@ def codec_choice(options):
 
 
 ALL = {function.__name__: function for function in (
-    wan, wan_beside_cubic, codec_choice)}
+    wan, wan_beside_cubic, fec, codec_choice)}
