@@ -62,6 +62,19 @@ class KnownContentTest : public ::testing::Test {
     EXPECT_EQ(report.value("guest_steps_lost", -1), 0);
     return report;
   }
+  bool wait_until_indexed(uint64_t bytes) {
+    for (int i = 0; i < 200; ++i) {
+      const CommandResult stat = causeway(
+          folder_,
+          {"index", "stat", "--state", b_.state_folder(), "--json", "-"});
+      const json seen = json::parse(stat.out, nullptr, false);
+      if (seen.is_object() && seen.value("content_bytes", 0u) >= bytes) {
+        return true;
+      }
+      ::usleep(50'000);
+    }
+    return false;
+  }
   static uint64_t known_bytes(const json& report) {
     return report.at("bytes").at("reference").get<uint64_t>();
   }
@@ -85,6 +98,37 @@ TEST_F(KnownContentTest, AKnownDiskIsNotSent) {
   EXPECT_GT(known_bytes(report), kDiskBytes * 8 / 10);
   // The RAM is not known, and what the guest wrote meanwhile.
   EXPECT_LT(report.at("bytes").at("wire").get<uint64_t>(), 40 * kMiB);
+}
+
+// Two guests of one evacuation: the second finds what the first has brought.
+TEST_F(KnownContentTest, ASiblingsDiskAndMemoryAreFound) {
+  b_.stop(SIGTERM);
+  TestAgentOptions options;
+  options.state_folder = b_.state_folder();
+  options.arguments = {"--index-guests"};
+  TestAgent other(folder_, "B", options);
+  for (const char* guest : {"g1", "g2"}) {
+    const CommandResult ran =
+        a_.run_guest(guest, {"--memory", "32M", "--disk", "16M", "--seed", "7",
+                             "--content", "random", "--workload", "idle"});
+    ASSERT_EQ(ran.exit_code, 0) << ran.text();
+    ASSERT_TRUE(a_.wait_until_filled(guest)) << a_.log();
+  }
+  uint64_t known[2] = {};
+  for (int i = 0; i < 2; ++i) {
+    const std::string guest = i == 0 ? "g1" : "g2";
+    const CommandResult moved =
+        causeway(folder_, {"migrate", guest, "--from", a_.address(), "--to",
+                           other.address(), "--dedup", "on", "--codec",
+                           "deflate:1", "--json", folder_.file("report.json")});
+    ASSERT_EQ(moved.exit_code, 0) << moved.text() << other.log();
+    EXPECT_EQ(other.guest("check", guest).exit_code, 0);
+    known[i] = known_bytes(
+        json::parse(read_file(folder_.file("report.json")), nullptr, false));
+    ASSERT_TRUE(i == 1 || wait_until_indexed(40 * kMiB)) << other.log();
+  }
+  EXPECT_EQ(known[0], 0u);
+  EXPECT_GT(known[1], 40 * kMiB);
 }
 
 // More than a thousand entries speak of what is there no more.

@@ -16,6 +16,9 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options) {
   std::unique_ptr<Agent> agent(
       new Agent(options, std::move(store), std::move(journal)));
   CAUSEWAY_TRY(recover_host(&agent->host_));
+  if (options.index_guests) {
+    agent->keeper_ = std::make_unique<ContentKeeper>(&agent->host_);
+  }
   return agent;
 }
 
@@ -66,6 +69,7 @@ void Agent::watch_guests(const std::vector<int>& stop_fds) {
       spdlog::error("guest {} died: {}; its log ends: {}", name, view.why,
                     log_tail(host_.store.paths(name).log));
     }
+    if (keeper_) keeper_->look();
   }
 }
 

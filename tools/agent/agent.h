@@ -15,6 +15,7 @@
 #include "engine/base/result.h"
 #include "engine/base/tls_files.h"
 #include "tools/agent/arrivals.h"
+#include "tools/agent/content_keeper.h"
 #include "tools/agent/decisions.h"
 #include "tools/agent/departures.h"
 #include "tools/agent/guests.h"
@@ -34,6 +35,7 @@ struct AgentOptions {
   std::vector<std::string> wan_via;        // addresses of the lanes
   std::string index;      // of content; empty: in the state folder
   std::string index_key;  // a file; empty: likewise
+  bool index_guests = false;
 };
 
 class Agent {
@@ -70,6 +72,7 @@ class Agent {
   Departures departures_;
   Arrivals arrivals_;
   Decisions decisions_;
+  std::unique_ptr<ContentKeeper> keeper_;  // if guests are indexed
 };
 
 }  // namespace causeway

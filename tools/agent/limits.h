@@ -59,6 +59,11 @@ inline constexpr std::chrono::milliseconds kWatchLookPeriod{1000};
 // long still gets its answer.
 inline constexpr size_t kEndedMigrationsMax = 10000;
 
+// An index that another process is writing is tried again after this, and how
+// often it is seen whether the agent ends meanwhile.
+inline constexpr std::chrono::milliseconds kContentRetryAfter{10000};
+inline constexpr std::chrono::milliseconds kContentStopPeriod{500};
+
 // Ended reservations that are kept for Outcome to ask about.
 inline constexpr size_t kEndedArrivalsMax = 64;
 

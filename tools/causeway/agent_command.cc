@@ -261,6 +261,9 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "File with the key of its names (default: the state "
                    "folder's)")
       ->type_name("FILE");
+  command->add_flag("--index-guests", arguments->agent.index_guests,
+                    "Keep the guests' disks and memory in the index, so that "
+                    "guests that come find what others have");
   add_bytes_option(command, "--memory-limit",
                    &arguments->agent.memory_limit_bytes,
                    "Memory that guests may have here in all (0: no limit)");

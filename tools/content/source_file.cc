@@ -21,6 +21,10 @@ namespace fs = std::filesystem;
 Result<std::string> real_path(const std::string& path) {
   std::error_code error;
   const fs::path real = fs::canonical(path, error);
+  // A link that the kernel alone can follow: a memfd, /proc/PID/fd/N.
+  if (std::error_code gone; error && fs::exists(path, gone)) {
+    return fs::absolute(path).lexically_normal().string();
+  }
   if (error) return errno_error(error.value(), path);
   return real.string();
 }
