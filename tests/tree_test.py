@@ -32,7 +32,8 @@ MAY_INCLUDE = {
     "tools": ["hypervisor-shim", "dpdk-wan", "engine"],
 }
 # What implements a seam is nobody's business but the programs'.
-PATH_KINDS = ("engine/path/tcp/", "engine/path/loopback/")
+PATH_KINDS = ("engine/path/tcp/", "engine/path/loopback/",
+              "engine/path/stripe/")
 
 # Pattern of a system header -> where it may be included (tests/ mirror it).
 LIBRARY_HOMES = [
@@ -212,6 +213,7 @@ class Rules(unittest.TestCase):
         "engine/base/a.h": "#pragma once\n",
         "engine/guest/g.h": '#pragma once\n#include "engine/base/a.h"\n',
         "engine/path/tcp/t.h": '#pragma once\n#include "engine/base/a.h"\n',
+        "engine/path/stripe/s.h": "#pragma once\n",
         "hypervisor-shim/kvm/k.cc": "#include <linux/kvm.h>\n",
         "tests/engine/base/a_test.cc": "#include <thread>\n",
     }
@@ -230,6 +232,8 @@ class Rules(unittest.TestCase):
                     "not a path from the root")
         self.expect("engine/migration/m.cc", '#include "engine/path/tcp/t.h"',
                     "only programs")
+        self.expect("engine/migration/m.cc",
+                    '#include "engine/path/stripe/s.h"', "only programs")
         self.expect("engine/guest/h.cc", '#include "g.h"', "from the root")
 
     def test_library_homes(self):

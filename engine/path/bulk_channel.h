@@ -1,6 +1,7 @@
 // BulkChannel: one worker's way of putting blocks into the target's regions.
-// Implemented by engine/path/tcp (a stream) and engine/path/loopback (a
-// virtual link in virtual time); tests/contract/path_contract.h holds for all.
+// Implemented by engine/path/stream (tcp, wan), engine/path/loopback (a
+// virtual link in virtual time) and engine/path/stripe (several of them);
+// tests/contract/path_contract.h holds for all.
 //
 // One owner, one thread. No call blocks. An Error means that the channel is
 // broken for good: what no fence covered must be taken as not landed.

@@ -10,9 +10,12 @@ namespace causeway {
 namespace {
 
 // Nothing else is in the namespaces that it could collide with.
-constexpr const char* kAddresses[] = {"10.77.0.1", "10.77.0.2"};
-constexpr const char* kDevices[] = {"host-a", "host-b"};
-constexpr const char* kMiddleDevices[] = {"wan-a", "wan-b"};
+constexpr const char* kAddresses[][2] = {{"10.77.0.1", "10.77.0.2"},
+                                         {"10.77.1.1", "10.77.1.2"}};
+constexpr const char* kDevices[][2] = {{"host-a", "host-b"},
+                                       {"host-a2", "host-b2"}};
+constexpr const char* kMiddleDevices[][2] = {{"wan-a", "wan-b"},
+                                             {"wan-a2", "wan-b2"}};
 
 Status run_tool(const std::vector<std::string>& argv) {
   SpawnOptions options;
@@ -30,11 +33,13 @@ Status run_ip(const std::vector<std::string>& arguments) {
   return run_tool(argv);
 }
 
-Status set_up_host(int host, const std::string& mtu) {
+Status set_up_host(int host, int cable, const std::string& mtu) {
+  const char* const device = kDevices[cable][host];
   CAUSEWAY_TRY(run_ip({"link", "set", "lo", "up"}));
-  CAUSEWAY_TRY(run_ip({"address", "add", std::string(kAddresses[host]) + "/30",
-                       "dev", kDevices[host]}));
-  return run_ip({"link", "set", kDevices[host], "mtu", mtu, "up"});
+  CAUSEWAY_TRY(
+      run_ip({"address", "add", std::string(kAddresses[cable][host]) + "/30",
+              "dev", device}));
+  return run_ip({"link", "set", device, "mtu", mtu, "up"});
 }
 
 // A link between a device here and one in the namespace of that thread.
@@ -59,47 +64,51 @@ Status send_single_frames(const char* device) {
 
 }  // namespace
 
-Result<NamespacePair> NamespacePair::create(Wiring wiring, int mtu) {
+Result<NamespacePair> NamespacePair::create(Wiring wiring, int mtu,
+                                            int cables) {
+  CAUSEWAY_ASSERT(cables >= 1 && cables <= kCablesMax);
   NamespacePair pair;
-  CAUSEWAY_TRY(pair.join(wiring, mtu));
-  return pair;
-}
-
-Status NamespacePair::join(Wiring wiring, int mtu) {
-  const std::string mtu_text = std::to_string(mtu);
-  for (auto& host : hosts_) {
+  for (auto& host : pair.hosts_) {
     CAUSEWAY_ASSIGN(host, NamespaceThread::create());
   }
   if (wiring == Wiring::kThroughMiddle) {
-    CAUSEWAY_ASSIGN(middle_, NamespaceThread::create());
-    CAUSEWAY_TRY(join_by_middle());
-    for (const char* device : kMiddleDevices) {
-      CAUSEWAY_TRY(
-          middle_->run([&] { return set_up_middle(device, mtu_text); }));
-    }
-  } else {
-    CAUSEWAY_TRY(join_directly());
+    CAUSEWAY_ASSIGN(pair.middle_, NamespaceThread::create());
   }
+  for (int cable = 0; cable < cables; ++cable) {
+    CAUSEWAY_TRY(pair.join(wiring, mtu, cable));
+  }
+  return pair;
+}
+
+Status NamespacePair::join(Wiring wiring, int mtu, int cable) {
+  const std::string mtu_text = std::to_string(mtu);
+  CAUSEWAY_TRY(wiring == Wiring::kThroughMiddle
+                   ? join_by_middle(cable, mtu_text)
+                   : join_directly(cable));
   for (int i = 0; i < kHosts; ++i) {
-    CAUSEWAY_TRY(hosts_[i]->run([&] { return set_up_host(i, mtu_text); }));
+    CAUSEWAY_TRY(
+        hosts_[i]->run([&] { return set_up_host(i, cable, mtu_text); }));
   }
   return {};
 }
 
-Status NamespacePair::join_directly() {
+Status NamespacePair::join_directly(int cable) {
   const int other = hosts_[1]->tid();
   return hosts_[0]->run(
-      [&] { return add_link(kDevices[0], kDevices[1], other); });
+      [&] { return add_link(kDevices[cable][0], kDevices[cable][1], other); });
 }
 
-Status NamespacePair::join_by_middle() {
+Status NamespacePair::join_by_middle(int cable, const std::string& mtu) {
   const int middle = middle_->tid();
   for (int i = 0; i < kHosts; ++i) {
+    const char* const device = kDevices[cable][i];
+    const char* const far_end = kMiddleDevices[cable][i];
     const auto join = [&]() -> Status {
-      CAUSEWAY_TRY(add_link(kDevices[i], kMiddleDevices[i], middle));
-      return send_single_frames(kDevices[i]);
+      CAUSEWAY_TRY(add_link(device, far_end, middle));
+      return send_single_frames(device);
     };
     CAUSEWAY_TRY(hosts_[i]->run(join));
+    CAUSEWAY_TRY(middle_->run([&] { return set_up_middle(far_end, mtu); }));
   }
   return {};
 }
@@ -109,13 +118,17 @@ Status NamespacePair::run_in_middle(const std::function<Status()>& work) {
   return middle_->run(work);
 }
 
-std::string NamespacePair::middle_interface(int host) {
-  return kMiddleDevices[host];
+std::string NamespacePair::middle_interface(int host, int cable) {
+  return kMiddleDevices[cable][host];
 }
 
-std::string NamespacePair::address(int host) const { return kAddresses[host]; }
+std::string NamespacePair::address(int host, int cable) const {
+  return kAddresses[cable][host];
+}
 
-std::string NamespacePair::device(int host) const { return kDevices[host]; }
+std::string NamespacePair::device(int host, int cable) const {
+  return kDevices[cable][host];
+}
 
 Status NamespacePair::run_on(int host, const std::function<Status()>& work) {
   return hosts_[host]->run(work);
@@ -123,11 +136,15 @@ Status NamespacePair::run_on(int host, const std::function<Status()>& work) {
 
 // One end down is carrier lost at the other.
 Status NamespacePair::cut() {
-  return run_on(0, [] { return run_ip({"link", "set", kDevices[0], "down"}); });
+  return run_on(0, [] {
+    return run_ip({"link", "set", kDevices[0][0], "down"});
+  });
 }
 
 Status NamespacePair::mend() {
-  return run_on(0, [] { return run_ip({"link", "set", kDevices[0], "up"}); });
+  return run_on(0, [] {
+    return run_ip({"link", "set", kDevices[0][0], "up"});
+  });
 }
 
 }  // namespace causeway

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kEndTimeout{5000};
 
 Result<std::unique_ptr<EmulatorProcess>> EmulatorProcess::start(
     NamespacePair* pair, const std::string& program,
-    const std::vector<std::string>& arguments) {
+    const std::vector<std::string>& arguments, int cable) {
   std::unique_ptr<EmulatorProcess> made(new EmulatorProcess());
   CAUSEWAY_ASSIGN(Pipe to, make_pipe());
   CAUSEWAY_ASSIGN(Pipe from, make_pipe());
@@ -25,8 +25,8 @@ Result<std::unique_ptr<EmulatorProcess>> EmulatorProcess::start(
   made->stderr_.reset(memfd_create("emulator-stderr", MFD_CLOEXEC));
   if (!made->stderr_) return errno_error(errno, "memfd_create");
   SpawnOptions options;
-  options.argv = {program, NamespacePair::middle_interface(0),
-                  NamespacePair::middle_interface(1), "--stdin"};
+  options.argv = {program, NamespacePair::middle_interface(0, cable),
+                  NamespacePair::middle_interface(1, cable), "--stdin"};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
   // Ctrl-C is for whoever has started it, and the end of its stdin for it.
   options.own_session = true;

@@ -20,10 +20,11 @@ class EmulatorProcess {
  public:
   // `arguments`: the link's, {"--link", "100M,50ms"}; a wrong one is
   // kInvalidArgument with the emulator's sentence. Host 0 is a, host 1 is b.
-  // Returns when frames pass. `pair` has a middle and outlives it.
+  // Returns when frames pass. `pair` has a middle and outlives it; `cable`:
+  // which of its.
   static Result<std::unique_ptr<EmulatorProcess>> start(
       NamespacePair* pair, const std::string& program,
-      const std::vector<std::string>& arguments);
+      const std::vector<std::string>& arguments, int cable = 0);
   ~EmulatorProcess();
   EmulatorProcess(const EmulatorProcess&) = delete;
   EmulatorProcess& operator=(const EmulatorProcess&) = delete;

@@ -416,6 +416,12 @@ void VirtualLink::advance(Instant now) { state_->advance(now); }
 
 void VirtualLink::cut() { state_->is_cut = true; }
 
+void VirtualLink::set_rate(double rate_bytes_s) {
+  CAUSEWAY_ASSERT(rate_bytes_s > 0);
+  state_->forward.rate_bytes_s = rate_bytes_s;
+  state_->backward.rate_bytes_s = rate_bytes_s;
+}
+
 void VirtualLink::hold(bool held) { state_->is_held = held; }
 
 void VirtualLink::set_tamper(Tamper tamper) {

@@ -49,6 +49,9 @@ class VirtualLink {
   // under way is gone.
   void cut();
 
+  // Of each line, for what is posted from now on.
+  void set_rate(double rate_bytes_s);
+
   // While it is held, nothing departs and nothing arrives: a link that fell
   // silent. What was under way comes when it is let go.
   void hold(bool held);

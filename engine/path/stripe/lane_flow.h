@@ -61,6 +61,9 @@ class LaneFlow {
   uint64_t window_bytes() const;
   // When `bytes` more, posted now, would be at the other end.
   Duration delivery(uint64_t bytes) const;
+  // Nothing was on its way for so long that what is known of the lane may be
+  // out of date.
+  bool rested(Instant now) const;
   // When silence means that the lane stalls; kNever: nothing is on its way.
   Instant stalls_at() const;
 

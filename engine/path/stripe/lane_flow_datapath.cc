@@ -44,7 +44,8 @@ void LaneFlow::learn(const Entry& entry, Instant now) {
   const double sample =
       static_cast<double>(delivered_bytes_ - entry.delivered) / seconds(took);
   if (rate_ == 0) {
-    rate_ = sample;
+    // A lane that had little to do could not show what it can.
+    if (entry.busy || sample > kLaneRateUnknown) rate_ = sample;
   } else if (sample > rate_) {
     rate_ += kUp * (sample - rate_);
   } else if (entry.busy) {
@@ -63,6 +64,10 @@ Duration LaneFlow::delivery(uint64_t bytes) const {
   const Duration queued = transfer_time(unacked_bytes_ + bytes, bytes_s());
   const Duration alone = transfer_time(bytes, bytes_s());
   return std::max(queued - rtt_ / 2, alone + rtt_ / 2);
+}
+
+bool LaneFlow::rested(Instant now) const {
+  return posted_ == acked_ && now >= heard_ + kLaneRestMax;
 }
 
 Instant LaneFlow::stalls_at() const {

@@ -58,6 +58,10 @@ inline constexpr int kLaneStallFactor = 4;
 inline constexpr Duration kLaneStallMin = std::chrono::milliseconds(400);
 inline constexpr Duration kLaneStallMax = std::chrono::seconds(3);
 
+// A lane that looked too slow to be of use is tried with a record after so
+// long: its line may have come back.
+inline constexpr Duration kLaneRestMax = std::chrono::seconds(1);
+
 // Deliveries that differ by less are the same: small records stay together.
 inline constexpr Duration kLaneTie = std::chrono::milliseconds(1);
 

@@ -99,7 +99,8 @@ class StripedBulkChannel final : public BulkChannel {
 
   bool dispatch(Instant now);
   Record* next_record();
-  uint8_t choose(uint32_t bytes) const;
+  uint8_t choose(uint32_t bytes, Instant now) const;
+  bool may_try(uint32_t bytes) const;
   bool hand_to(uint8_t lane, Record& record, Instant now);
   bool post_lane_fences();
 

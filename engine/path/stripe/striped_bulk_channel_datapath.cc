@@ -207,7 +207,8 @@ bool StripedBulkChannel::dispatch(Instant now) {
   watch_stalls(now);
   bool given = false;
   while (Record* const next = next_record()) {
-    const uint8_t lane = choose(kRecordHeadBytes + next->head.payload_bytes);
+    const uint8_t lane =
+        choose(kRecordHeadBytes + next->head.payload_bytes, now);
     if (lane == kNoLane) break;
     if (!hand_to(lane, *next, now)) continue;
     given = true;
@@ -215,10 +216,16 @@ bool StripedBulkChannel::dispatch(Instant now) {
   return post_lane_fences() || given;
 }
 
+// Whether a record of so many bytes may go by a lane that may be slow: there
+// is more to send, and nobody stands still.
+bool StripedBulkChannel::may_try(uint32_t bytes) const {
+  return waiting_bytes_ > bytes && !urgency_told_;
+}
+
 // The lane that delivers `bytes` first, if it has room. If it has none,
 // another one only if that delivers them before the first has delivered all
 // that waits: so that all lanes are busy, and none is late in the end.
-uint8_t StripedBulkChannel::choose(uint32_t bytes) const {
+uint8_t StripedBulkChannel::choose(uint32_t bytes, Instant now) const {
   uint8_t first = kNoLane;
   uint8_t open = kNoLane;
   Duration first_in = Duration::max();
@@ -226,13 +233,15 @@ uint8_t StripedBulkChannel::choose(uint32_t bytes) const {
   for (uint8_t i = 0; i < lanes_.size(); ++i) {
     const Lane& lane = lanes_[i];
     if (lane.channel == nullptr || (lane.stalled && other_flows(i))) continue;
+    const bool usable = !lane.full && lane.flow.has_room();
+    if (usable && lane.flow.rested(now) && may_try(bytes)) return i;
     Duration in = lane.flow.delivery(bytes);
     if (i == last_lane_) in -= kLaneTie;
     if (in < first_in) {
       first = i;
       first_in = in;
     }
-    if (in < open_in && !lane.full && lane.flow.has_room()) {
+    if (in < open_in && usable) {
       open = i;
       open_in = in;
     }

@@ -155,6 +155,30 @@ TEST_F(StripedBulk, UnequalLanesGiveTheirSum) {
   }
 }
 
+// What was seen of a lane that had little to do says nothing against it.
+TEST_F(StripedBulk, FewBytesFirstDoNotMakeALaneSlow) {
+  open({line(100e6, ms(25)), line(100e6, ms(25))});
+  for (FenceId id = 1; id <= 6; ++id) {
+    const Put zero{{PutKind::kZero, 0, 1, 0, 1, 0}, {}};
+    ASSERT_EQ(sender_->post(std::span(&zero, 1)).value(), 1u);
+    fence(id);
+  }
+  EXPECT_GE((48u << 20) * 8 / seconds_for(48u << 20), 0.9 * 200e6);
+}
+
+TEST_F(StripedBulk, LaneThatWasSlowIsTriedAgain) {
+  open({line(100e6, ms(10)), line(100e6, ms(10))});
+  post_bytes(8u << 20);
+  rig_->link(1).set_rate(20e3);
+  post_bytes(32u << 20);
+  fence(1);
+  rig_->link(1).set_rate(100e6 / 8);
+  run_for(std::chrono::seconds(60));  // what it has in its queue
+  post_bytes(64u << 20);
+  fence(2);
+  EXPECT_GE((48u << 20) * 8 / seconds_for(48u << 20), 0.9 * 200e6);
+}
+
 TEST_F(StripedBulk, LaneThatDiesInMidRoundIsRedoneByTheOther) {
   open({line(100e6, ms(10)), line(100e6, ms(10))});
   post_bytes(8u << 20);
