@@ -37,7 +37,6 @@ size_t repairs_for(size_t sources, double loss);
 size_t group_sources_for(double loss);
 
 struct RunObservation {
-  double loss = 0;
   Duration rtt{0};          // 0: not known yet
   double bytes_s = 0;       // delivered; 0: not known yet
   size_t bytes_behind = 0;  // that wait to go after this group

@@ -116,11 +116,11 @@ bool SymbolCarrier::cut() {
 
 void SymbolCarrier::begin_group(uint16_t stream, uint64_t bytes_max) {
   const PathStats stats = connection_->stats();
+  const double loss = connection_->loss_expected();
   const size_t longest = std::min(
       connection_->datagram_bytes_max() - kSymbolHeadBytes, kFecSymbolBytesMax);
   const bool urgent = rings_[stream]->urgent.load();
-  const size_t sources_max =
-      urgent ? group_sources_for(stats.loss) : kFecSourcesMax;
+  const size_t sources_max = urgent ? group_sources_for(loss) : kFecSourcesMax;
   GroupHead head;
   head.stream = stream;
   head.position = flows_[stream].cut;
@@ -130,12 +130,11 @@ void SymbolCarrier::begin_group(uint16_t stream, uint64_t bytes_max) {
   const size_t sources = (head.bytes + longest - 1) / longest;
   head.symbol_bytes = static_cast<uint16_t>(
       std::max((head.bytes + sources - 1) / sources, kFecSymbolBytesMin));
-  RunObservation seen{stats.loss, stats.rtt, stats.delivered_bytes_s, 0};
+  RunObservation seen{stats.rtt, stats.delivered_bytes_s, 0};
   for (uint16_t i = 0; i < flows_.size(); ++i) seen.bytes_behind += waiting(i);
   seen.bytes_behind -= head.bytes;
   if (urgent && worth_repair(seen)) {
-    head.repairs =
-        static_cast<uint8_t>(repairs_for(head.sources(), stats.loss));
+    head.repairs = static_cast<uint8_t>(repairs_for(head.sources(), loss));
   }
   const auto pieces = rings_[stream]->out.from(head.position);
   sender_.begin(head, pieces);

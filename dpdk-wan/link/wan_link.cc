@@ -79,7 +79,7 @@ void WanLink::close() {
 }
 
 PathStats WanLink::stats() const {
-  return {Duration(rtt_ns_.load()), delivered_bytes_s_.load()};
+  return {Duration(rtt_ns_.load()), delivered_bytes_s_.load(), loss_.load()};
 }
 
 bool WanLink::on_bytes(uint16_t stream, std::span<const std::byte> bytes) {
@@ -422,6 +422,7 @@ void WanLink::publish_stats(Instant now) {
   const PathStats stats = connection_->stats();
   rtt_ns_.store(stats.rtt.count());
   delivered_bytes_s_.store(stats.delivered_bytes_s);
+  loss_.store(stats.loss);
 }
 
 void WanLink::wait_on(WaitSet& set) const {

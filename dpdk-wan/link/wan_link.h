@@ -147,6 +147,7 @@ class WanLink final : public Stepper, private QuicStreams {
   Instant next_stats_{};
   std::atomic<int64_t> rtt_ns_{0};
   std::atomic<double> delivered_bytes_s_{0};
+  std::atomic<double> loss_{0};
   std::atomic<uint64_t> sent_bytes_{0};
 };
 

@@ -1,6 +1,5 @@
 // LossMeter: the share of a connection's packets that is lost. ngtcp2 0.12 does
-// not say it; what is resent does. Recent packets count for more; before any
-// was sent, one in a hundred is assumed.
+// not say it; what is resent does. Recent packets count for more.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +15,17 @@ class LossMeter {
   }
   void lost() { ++lost_; }
 
+  // As measured; 0 before anything was sent.
   double share() const {
-    const double share = (static_cast<double>(lost_) + 1) /
-                         (static_cast<double>(sent_) + kFirstPackets);
-    return share < 1 ? share : 1;
+    return sent_ == 0
+               ? 0
+               : at_most_all(static_cast<double>(lost_) / sent_packets());
+  }
+  // What to reckon with: as if a hundred packets more had been sent, and one
+  // of them lost.
+  double expected() const {
+    return at_most_all((static_cast<double>(lost_) + 1) /
+                       (sent_packets() + kFirstPackets));
   }
 
  private:
@@ -27,6 +33,9 @@ class LossMeter {
   // hour's changes.
   static constexpr uint64_t kMemoryPackets = 8192;
   static constexpr double kFirstPackets = 100;
+
+  static double at_most_all(double share) { return share < 1 ? share : 1; }
+  double sent_packets() const { return static_cast<double>(sent_); }
 
   uint64_t sent_ = 0;
   uint64_t lost_ = 0;

@@ -118,6 +118,7 @@ class QuicConnection::Impl {
   void consumed(uint16_t stream, uint64_t bytes);
   void refuse(uint16_t stream);
   size_t datagram_bytes_max() const;
+  double loss_expected() const { return loss_.expected(); }
   uint64_t congestion_left() const;
   uint64_t window_left(uint16_t stream) const;
   void carry(QuicDatagrams& datagrams) { datagrams_ = &datagrams; }
@@ -698,6 +699,7 @@ void QuicConnection::carry(QuicDatagrams& datagrams) {
 size_t QuicConnection::datagram_bytes_max() const {
   return impl_->datagram_bytes_max();
 }
+double QuicConnection::loss_expected() const { return impl_->loss_expected(); }
 uint64_t QuicConnection::congestion_left() const {
   return impl_->congestion_left();
 }

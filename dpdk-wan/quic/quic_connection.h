@@ -159,6 +159,9 @@ class QuicConnection {
   // none to send.
   size_t write_close(std::span<std::byte> room, bool orderly, Instant now);
 
+  // The share of the packets that may be expected to be lost, also before
+  // anything was.
+  double loss_expected() const;
   const SocketAddress& remote() const;
   PathStats stats() const;
 

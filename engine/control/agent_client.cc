@@ -231,6 +231,23 @@ Status AgentClient::decide(const control::DecideRequest& request) {
                                    kQueryTimeoutMs));
 }
 
+Status AgentClient::probe(
+    const control::ProbeRequest& request,
+    const std::function<void(const control::PathProbe&)>& on_result) {
+  return impl_->listen(impl_->migrations.get(),
+                       &control::Migrations::Stub::Probe, request, on_result);
+}
+
+Result<AgentClient::ProbeAnswer> AgentClient::answer_probe(
+    const control::AnswerProbeRequest& request) {
+  ProbeAnswer answer;
+  CAUSEWAY_ASSIGN(answer.reply,
+                  impl_->call(impl_->migrations.get(),
+                              &control::Migrations::Stub::AnswerProbe, request,
+                              kQueryTimeoutMs, &answer.agent_name));
+  return answer;
+}
+
 Result<Duration> AgentClient::round_trip() {
   Duration least = Duration::max();
   // The first one makes the connection.

@@ -1,5 +1,6 @@
 // AgentClient: calls an agent. Connects with the first call; every call has a
-// deadline except migrate() and watch(), which last as long as the move.
+// deadline except migrate(), watch() and probe(), which last as long as what
+// they do.
 // May be used from several threads.
 #pragma once
 
@@ -60,6 +61,15 @@ class AgentClient {
   Result<control::CommitReply> commit(const std::string& migration);
   Result<control::MigrationList> list_migrations();
   Status decide(const control::DecideRequest& request);
+
+  // Lasts as long as the probe; `on_result` is called on the calling thread.
+  Status probe(const control::ProbeRequest& request,
+               const std::function<void(const control::PathProbe&)>& on_result);
+  struct ProbeAnswer {
+    control::AnswerProbeReply reply;
+    std::string agent_name;  // of the agent's certificate; empty in the clear
+  };
+  Result<ProbeAnswer> answer_probe(const control::AnswerProbeRequest& request);
 
   // To the agent and back: the shorter of two, the connection once made.
   Result<Duration> round_trip();

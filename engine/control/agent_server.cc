@@ -117,6 +117,20 @@ class MigrationsService final : public control::Migrations::Service {
                                             writer->Write(*event);
                                    }));
   }
+  grpc::Status Probe(grpc::ServerContext* context,
+                     const control::ProbeRequest* request,
+                     grpc::ServerWriter<control::PathProbe>* writer) override {
+    return to_grpc(handler_->probe(
+        caller_of(*context), *request, [&](const control::PathProbe* result) {
+          if (context->IsCancelled()) return false;
+          return result == nullptr || writer->Write(*result);
+        }));
+  }
+  grpc::Status AnswerProbe(grpc::ServerContext* context,
+                           const control::AnswerProbeRequest* request,
+                           control::AnswerProbeReply* reply) override {
+    return answer(handler_->answer_probe(caller_of(*context), *request), reply);
+  }
   grpc::Status Reserve(grpc::ServerContext* context,
                        const control::ReserveRequest* request,
                        control::ReserveReply* reply) override {

@@ -38,6 +38,9 @@ using MigrationEventSink =
 // Nothing: is the caller still there?
 using WatchSink = std::function<bool(const control::WatchEvent* event)>;
 
+// Nothing: is the caller still there?
+using ProbeSink = std::function<bool(const control::PathProbe* result)>;
+
 class MigrationHandler {
  public:
   virtual ~MigrationHandler() = default;
@@ -54,6 +57,13 @@ class MigrationHandler {
   // has ended.
   virtual Status watch(const Caller& caller, const std::string& migration,
                        const WatchSink& sink) = 0;
+
+  // A result for each path, as it comes.
+  virtual Status probe(const Caller& caller,
+                       const control::ProbeRequest& request,
+                       const ProbeSink& sink) = 0;
+  virtual Result<control::AnswerProbeReply> answer_probe(
+      const Caller& caller, const control::AnswerProbeRequest& request) = 0;
 
   virtual Result<control::ReserveReply> reserve(
       const Caller& caller, const control::ReserveRequest& request) = 0;

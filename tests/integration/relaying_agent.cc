@@ -55,6 +55,14 @@ Result<control::DecisionReply> RelayingAgent::decision(const Caller&,
                                                        const std::string&) {
   return not_asked();
 }
+Status RelayingAgent::probe(const Caller&, const control::ProbeRequest&,
+                            const ProbeSink&) {
+  return not_asked();
+}
+Result<control::AnswerProbeReply> RelayingAgent::answer_probe(
+    const Caller&, const control::AnswerProbeRequest&) {
+  return not_asked();
+}
 Result<control::MigrationList> RelayingAgent::list_migrations(const Caller&) {
   return not_asked();
 }

@@ -37,6 +37,11 @@ class RelayingAgent final : private MigrationHandler {
               bool held) override;
   Status watch(const Caller& caller, const std::string& migration,
                const WatchSink& sink) override;
+  Status probe(const Caller& caller, const control::ProbeRequest& request,
+               const ProbeSink& sink) override;
+  Result<control::AnswerProbeReply> answer_probe(
+      const Caller& caller,
+      const control::AnswerProbeRequest& request) override;
   Result<control::DecisionReply> decision(
       const Caller& caller, const std::string& migration) override;
   Result<control::MigrationList> list_migrations(const Caller& caller) override;

@@ -46,7 +46,8 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
       guests_(&host_),
       departures_(&host_),
       arrivals_(&host_),
-      decisions_(&host_, &departures_, &arrivals_) {}
+      decisions_(&host_, &departures_, &arrivals_),
+      probes_(&host_) {}
 
 void Agent::set_address(const std::string& address) {
   const std::lock_guard lock(host_.address_mutex);
@@ -76,6 +77,7 @@ void Agent::watch_guests(const std::vector<int>& stop_fds) {
 void Agent::cancel_moves() {
   departures_.stop();
   arrivals_.stop();
+  probes_.stop();
 }
 
 std::string Agent::metrics_text() const {

@@ -20,6 +20,7 @@
 #include "tools/agent/departures.h"
 #include "tools/agent/guests.h"
 #include "tools/agent/host.h"
+#include "tools/agent/probes.h"
 
 namespace causeway {
 
@@ -63,6 +64,7 @@ class Agent {
   Departures& departures() { return departures_; }
   Arrivals& arrivals() { return arrivals_; }
   Decisions& decisions() { return decisions_; }
+  Probes& probes() { return probes_; }
 
  private:
   Agent(const AgentOptions& options, GuestStore store, Journal journal);
@@ -72,6 +74,7 @@ class Agent {
   Departures departures_;
   Arrivals arrivals_;
   Decisions decisions_;
+  Probes probes_;
   std::unique_ptr<ContentKeeper> keeper_;  // if guests are indexed
 };
 

@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "engine/base/limits.h"
 #include "engine/base/stop_point.h"
-#include "engine/control/agent_address.h"
 #include "engine/policy/codec_options.h"
 #include "engine/policy/dedup_choice.h"
 #include "engine/policy/path_choice.h"
@@ -20,22 +18,11 @@
 #include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
 #include "tools/agent/path_wish.h"
+#include "tools/agent/rendezvous.h"
 #include "tools/agent/undecided_departure.h"
 
 namespace causeway {
 namespace {
-
-Result<std::string> random_hex(size_t bytes) {
-  std::string raw(bytes, '\0');
-  if (getrandom(raw.data(), bytes, 0) != static_cast<ssize_t>(bytes)) {
-    return errno_error(errno, "getrandom");
-  }
-  std::string hex;
-  for (const char c : raw) {
-    hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  }
-  return hex;
-}
 
 // A client that does not know of codecs says nothing.
 std::string codec_of(const control::MigrateRequest& request) {
@@ -76,16 +63,6 @@ Status check_request(const control::MigrateRequest& request) {
                     request.dedup()));
   }
   return {};
-}
-
-// The mover listens where its agent does; "all addresses" is none to call.
-Result<std::string> reachable(const std::string& mover_address,
-                              const std::string& agent_address) {
-  CAUSEWAY_ASSIGN(AgentAddress mover, parse_agent_address(mover_address));
-  if (!mover.is_wildcard()) return mover_address;
-  CAUSEWAY_ASSIGN(const AgentAddress agent, parse_agent_address(agent_address));
-  mover.host = agent.host;
-  return mover.text();
 }
 
 control::MigrationEvent stage_event(const std::string& stage) {
@@ -258,9 +235,9 @@ Status Departure::check_disk() const {
 }
 
 Status Departure::take_addresses(const control::ReserveReply& reply) {
-  CAUSEWAY_ASSIGN(peer_, reachable(reply.mover_address(), request_.to()));
+  CAUSEWAY_ASSIGN(peer_, reachable_mover(reply.mover_address(), request_.to()));
   for (const std::string& address : reply.lane_addresses()) {
-    CAUSEWAY_ASSIGN(std::string lane, reachable(address, request_.to()));
+    CAUSEWAY_ASSIGN(std::string lane, reachable_mover(address, request_.to()));
     lane_peers_.push_back(std::move(lane));
   }
   return {};

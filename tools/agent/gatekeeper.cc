@@ -91,6 +91,19 @@ Status Gatekeeper::watch(const Caller& caller, const std::string& migration,
   return agent_->departures().watch(migration, sink);
 }
 
+Status Gatekeeper::probe(const Caller& caller,
+                         const control::ProbeRequest& request,
+                         const ProbeSink& sink) {
+  CAUSEWAY_TRY(may_operate(rules_, caller));
+  return agent_->probes().probe(request, sink);
+}
+
+Result<control::AnswerProbeReply> Gatekeeper::answer_probe(
+    const Caller& caller, const control::AnswerProbeRequest& request) {
+  CAUSEWAY_TRY(may_send_guests(rules_, caller));
+  return agent_->probes().answer(caller.name, request);
+}
+
 Result<control::ReserveReply> Gatekeeper::reserve(
     const Caller& caller, const control::ReserveRequest& request) {
   CAUSEWAY_TRY(may_send_guests(rules_, caller));

@@ -2,9 +2,9 @@
 //
 //   operators   the agent's own certificate, --operator NAME, the local socket
 //               run, list, check, stop, migrate, cancel, pause, watch, status,
-//               decide
+//               decide, probe
 //   peers       --allow NAME: other agents, whose guests may come here
-//               reserve, outcome, discard, commit
+//               reserve, outcome, discard, commit, answer probe
 //   any host    with a certificate of the CA: what became of a migration that
 //               goes to it (decision)
 //
@@ -53,6 +53,11 @@ class Gatekeeper final : public GuestHandler, public MigrationHandler {
               bool held) override;
   Status watch(const Caller& caller, const std::string& migration,
                const WatchSink& sink) override;
+  Status probe(const Caller& caller, const control::ProbeRequest& request,
+               const ProbeSink& sink) override;
+  Result<control::AnswerProbeReply> answer_probe(
+      const Caller& caller,
+      const control::AnswerProbeRequest& request) override;
   Result<control::ReserveReply> reserve(
       const Caller& caller, const control::ReserveRequest& request) override;
   Result<control::OutcomeReply> outcome(const Caller& caller,

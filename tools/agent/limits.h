@@ -32,6 +32,21 @@ inline constexpr std::chrono::milliseconds kMoverCancelTimeout{10000};
 // host's VMMs take to answer, few enough to be cheap.
 inline constexpr size_t kGuestsAtOnceMax = 16;
 
+// A probe of one path. Shorter says nothing of a long line; longer, or more, is
+// somebody's bill. 4 GiB are 3.4 s at 10 Gbit/s.
+inline constexpr std::chrono::milliseconds kProbeTimeMin{1000};
+inline constexpr std::chrono::milliseconds kProbeTimeMax{60000};
+inline constexpr uint64_t kProbeBytesMax = 4ull << 30;
+// As many as a migration has unless told otherwise.
+inline constexpr uint32_t kProbeStreams = 2;
+// Whether the caller is still there.
+inline constexpr std::chrono::milliseconds kProbeLookPeriod{200};
+// Those that come here: each is a process that takes all that the line gives.
+inline constexpr size_t kProbesAnsweredMax = 2;
+// The mover's own limits (tools/mover/probe_mover.cc) and change.
+inline constexpr std::chrono::milliseconds kProbeAnswerMax{120000};
+static_assert(kProbeAnswerMax > kProbeTimeMax);
+
 // How often the other end is asked about an undecided migration: an operator
 // waits for it, and a question is cheap.
 inline constexpr std::chrono::milliseconds kAskPeriod{500};

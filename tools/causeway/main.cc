@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   add_migrate_command(&app, &context);
   add_cancel_commands(&app, &context);
   add_watch_command(&app, &context);
+  add_probe_command(&app, &context);
   add_status_command(&app, &context);
   add_decide_command(&app, &context);
   add_pki_command(&app, &context);

@@ -10,6 +10,7 @@
 #include "engine/runtime/topology.h"
 #include "tools/mover/command_reader.h"
 #include "tools/mover/mover_events.h"
+#include "tools/mover/probe_mover.h"
 #include "tools/mover/proof_mover.h"
 #include "tools/mover/source_mover.h"
 #include "tools/mover/target_mover.h"
@@ -45,6 +46,10 @@ int main(int argc, char**) {
       return run_target_mover(*spec, std::move(*topology), commands);
     case MoverRole::kProof:
       return run_proof_mover(*spec);
+    case MoverRole::kProbeSource:
+      return run_probe_source(*spec, commands);
+    case MoverRole::kProbeTarget:
+      return run_probe_target(*spec, commands);
   }
   return 1;
 }

@@ -14,6 +14,9 @@ using nlohmann::json;
 // A month: longer is a mistake in the unit.
 constexpr uint64_t kTimeLimitUsMax = 31ull * 24 * 3600 * 1'000'000;
 
+// Ten minutes: the agents allow less.
+constexpr uint64_t kProbeTimeUsMax = 600ull * 1'000'000;
+
 Error bad(const char* member, const std::string& expected) {
   return make_error(ErrorCode::kInvalidArgument,
                     "the mover's spec: \"{}\" must be {}", member, expected);
@@ -199,6 +202,33 @@ Result<ImageRoots> image(const json& spec) {
   return *roots;
 }
 
+// What the two ends of a path agree on.
+Status parse_ends(const json& members, bool source, MoverSpec& spec) {
+  CAUSEWAY_ASSIGN(spec.token, token(members));
+  CAUSEWAY_ASSIGN(const uint64_t streams,
+                  number(members, "streams", 1, kStreamsMax));
+  spec.streams = static_cast<uint16_t>(streams);
+  CAUSEWAY_ASSIGN(spec.tls, tls(members));
+  return parse_path(members, source, spec);
+}
+
+Result<MoverSpec> parse_probe(const json& members, const std::string& role) {
+  MoverSpec spec;
+  CAUSEWAY_TRY(parse_ends(members, role == "probe-source", spec));
+  CAUSEWAY_ASSIGN(const uint64_t time_us,
+                  number(members, "duration_us", 1, kProbeTimeUsMax));
+  spec.probe_time = std::chrono::microseconds(time_us);
+  CAUSEWAY_ASSIGN(spec.probe_bytes, number(members, "bytes", 1, 1ull << 40));
+  if (role == "probe-source") {
+    spec.role = MoverRole::kProbeSource;
+    CAUSEWAY_ASSIGN(spec.peer, text(members, "peer"));
+  } else {
+    spec.role = MoverRole::kProbeTarget;
+    CAUSEWAY_ASSIGN(spec.listen, text(members, "listen"));
+  }
+  return spec;
+}
+
 }  // namespace
 
 Result<MoverSpec> parse_mover_spec(const std::string& line) {
@@ -209,6 +239,9 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   }
   MoverSpec spec;
   CAUSEWAY_ASSIGN(const std::string role, text(members, "role"));
+  if (role == "probe-source" || role == "probe-target") {
+    return parse_probe(members, role);
+  }
   CAUSEWAY_ASSIGN(spec.migration, text(members, "migration"));
   CAUSEWAY_ASSIGN(spec.guest, text(members, "guest"));
   CAUSEWAY_ASSIGN(spec.shim_socket, text(members, "shim_socket"));
@@ -220,12 +253,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
   CAUSEWAY_ASSIGN(spec.journal, text(members, "journal"));
   CAUSEWAY_ASSIGN(const uint64_t begin, optional_number(members, "begin", 1));
   spec.begin = begin == 1;
-  CAUSEWAY_ASSIGN(spec.token, token(members));
-  CAUSEWAY_ASSIGN(const uint64_t streams,
-                  number(members, "streams", 1, kStreamsMax));
-  spec.streams = static_cast<uint16_t>(streams);
-  CAUSEWAY_ASSIGN(spec.tls, tls(members));
-  CAUSEWAY_TRY(parse_path(members, role == "source", spec));
+  CAUSEWAY_TRY(parse_ends(members, role == "source", spec));
   if (role == "source") {
     CAUSEWAY_TRY(parse_source(members, spec));
   } else if (role == "target") {
@@ -233,7 +261,7 @@ Result<MoverSpec> parse_mover_spec(const std::string& line) {
     CAUSEWAY_ASSIGN(spec.listen, text(members, "listen"));
     CAUSEWAY_ASSIGN(spec.content, content(members));
   } else {
-    return bad("role", "source, target or proof");
+    return bad("role", "source, target, proof, probe-source or probe-target");
   }
   return spec;
 }

@@ -21,7 +21,7 @@
 
 namespace causeway {
 
-enum class MoverRole { kSource, kTarget, kProof };
+enum class MoverRole { kSource, kTarget, kProof, kProbeSource, kProbeTarget };
 enum class PathKind { kTcp, kWan };
 
 struct MoverSpec {
@@ -64,6 +64,10 @@ struct MoverSpec {
     std::string domain;
   };
   std::optional<Content> content;
+
+  // Probe, which has no guest: at most so long and so much.
+  Duration probe_time{0};
+  uint64_t probe_bytes = 0;
 
   // Proof, which needs nothing else but the guest and its shim.
   ImageRoots image;

@@ -44,7 +44,9 @@ class TcpOutboundPath final : public OutboundPath {
   PathStats stats() const override {
     PathStats sum{tcp_stats(watched_[0].get()).rtt, 0};
     for (size_t i = 1; i < watched_.size(); ++i) {
-      sum.delivered_bytes_s += tcp_stats(watched_[i].get()).delivered_bytes_s;
+      const PathStats one = tcp_stats(watched_[i].get());
+      sum.delivered_bytes_s += one.delivered_bytes_s;
+      sum.loss += one.loss / static_cast<double>(watched_.size() - 1);
     }
     return sum;
   }

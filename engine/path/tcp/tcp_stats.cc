@@ -17,6 +17,11 @@ PathStats tcp_stats(int fd) {
   PathStats stats;
   stats.rtt = std::chrono::microseconds(info.tcpi_rtt);
   stats.delivered_bytes_s = static_cast<double>(info.tcpi_delivery_rate);
+  // Bytes, since segments that were offloaded are counted as one.
+  if (info.tcpi_bytes_sent > 0) {
+    stats.loss = static_cast<double>(info.tcpi_bytes_retrans) /
+                 static_cast<double>(info.tcpi_bytes_sent);
+  }
   return stats;
 }
 

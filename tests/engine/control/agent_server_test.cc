@@ -74,6 +74,21 @@ class FakeAgent : public GuestHandler, public MigrationHandler {
   Status watch(const Caller&, const std::string&, const WatchSink&) override {
     return {};
   }
+  Status probe(const Caller&, const control::ProbeRequest& request,
+               const ProbeSink& sink) override {
+    for (const std::string& path : request.paths()) {
+      control::PathProbe result;
+      result.set_path(path);
+      sink(&result);
+    }
+    return {};
+  }
+  Result<control::AnswerProbeReply> answer_probe(
+      const Caller&, const control::AnswerProbeRequest& request) override {
+    control::AnswerProbeReply reply;
+    reply.set_mover_address(request.path());
+    return reply;
+  }
   Result<control::ReserveReply> reserve(
       const Caller&, const control::ReserveRequest& request) override {
     control::ReserveReply reply;

@@ -1,0 +1,125 @@
+// causeway probe, over a line whose round trip, rate and loss are known. Wide
+// bounds: a busy machine makes a line slower and longer, never the other way.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/integration/test_agent.h"
+#include "tools/wan-emulator/emulator_process.h"
+
+namespace causeway::integration {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+class ProbeTest : public ::testing::Test {
+ protected:
+  // Skips what needs namespaces where they may not be made.
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "network namespaces need root";
+    auto made = NamespacePair::create(Wiring::kThroughMiddle);
+    ASSERT_TRUE(made) << made.error().message;
+    pair_ = std::make_unique<NamespacePair>(std::move(*made));
+    auto emulator = EmulatorProcess::start(
+        pair_.get(), binary_folder() + "/causeway-wan-emulator",
+        {"--link", "20M,20ms,1%"});
+    ASSERT_TRUE(emulator) << emulator.error().message;
+    emulator_ = std::move(*emulator);
+    a_ = start_agent("A", 0, {"B"});
+    b_ = start_agent("B", 1, {"A"});
+  }
+  std::unique_ptr<TestAgent> start_agent(const std::string& name, int host,
+                                         std::vector<std::string> allow) {
+    TestAgentOptions options;
+    options.network = pair_.get();
+    options.host = host;
+    options.allow = std::move(allow);
+    return std::make_unique<TestAgent>(folder_, name, options);
+  }
+  std::vector<std::string> command(const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"probe", "--from", a_->operator_address(),
+                                    "--to", b_->address()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  bool no_movers() {
+    return eventually([&] { return a_->mover() == 0 && b_->mover() == 0; });
+  }
+
+  const TestFolder folder_;
+  std::unique_ptr<NamespacePair> pair_;
+  std::unique_ptr<EmulatorProcess> emulator_;
+  std::unique_ptr<TestAgent> a_;
+  std::unique_ptr<TestAgent> b_;
+};
+
+TEST_F(ProbeTest, SaysWhatTheLineIs) {
+  const CommandResult probed =
+      causeway(folder_, command({"--duration", "4s", "--json", "-"}));
+  ASSERT_EQ(probed.exit_code, 0) << probed.text() << a_->log() << b_->log();
+  const json all = json::parse(probed.out);
+  ASSERT_EQ(all.at("paths").size(), 2U) << probed.out;
+  for (const json& path : all["paths"]) {
+    ASSERT_FALSE(path.contains("trouble")) << path;
+    EXPECT_GE(path.at("rtt_ms"), 20.0) << path;
+    EXPECT_LE(path.at("rtt_ms"), 60.0) << path;
+    // Nothing is faster than the line: 20 Mbit/s are 2.5 MB/s.
+    EXPECT_LE(path.at("bytes_s"), 2.6e6) << path;
+    EXPECT_GT(path.at("bytes"), 100'000U) << path;
+    EXPECT_GT(path.at("seconds"), 1.0) << path;
+    EXPECT_LE(path.at("seconds"), 4.5) << path;
+    // What the line loses, and what its queue drops.
+    EXPECT_GT(path.at("loss"), 0.002) << path;
+    EXPECT_LT(path.at("loss"), 0.2) << path;
+  }
+  EXPECT_EQ(all["paths"][0].at("path"), "tcp");
+  EXPECT_EQ(all["paths"][1].at("path"), "wan");
+  // BBR2 does not mind such a loss.
+  EXPECT_GE(all["paths"][1].at("bytes_s"), 1.0e6) << probed.out;
+  EXPECT_TRUE(no_movers());
+}
+
+TEST_F(ProbeTest, SaysSoInATable) {
+  const CommandResult probed =
+      causeway(folder_, command({"--duration", "1s", "--path", "wan"}));
+  ASSERT_EQ(probed.exit_code, 0) << probed.text();
+  EXPECT_THAT(probed.out, HasSubstr("rtt ms"));
+  EXPECT_THAT(probed.out, HasSubstr("\nwan "));
+  EXPECT_EQ(probed.out.find("\ntcp "), std::string::npos);
+}
+
+TEST_F(ProbeTest, IsRefusedWhereNoGuestMayCome) {
+  b_.reset();
+  b_ = start_agent("B", 1, {});
+  const CommandResult probed = causeway(folder_, command({}));
+  EXPECT_NE(probed.exit_code, 0);
+  EXPECT_THAT(probed.err, HasSubstr("may not move guests to host B"));
+  EXPECT_TRUE(no_movers());
+}
+
+TEST_F(ProbeTest, WhatIsTooLongOrNotThereIsRefused) {
+  CommandResult probed = causeway(folder_, command({"--duration", "90s"}));
+  EXPECT_EQ(probed.exit_code, 2) << probed.text();
+  EXPECT_THAT(probed.err, HasSubstr("lasts 1 to 60 s"));
+  probed = causeway(folder_, {"probe", "--from", a_->operator_address(), "--to",
+                              pair_->address(1) + ":1"});
+  EXPECT_NE(probed.exit_code, 0);
+  EXPECT_THAT(probed.err, HasSubstr(pair_->address(1) + ":1"));
+}
+
+TEST_F(ProbeTest, CtrlCEndsItAtBothHosts) {
+  RunningCommand running(folder_, command({"--duration", "50s"}));
+  ASSERT_TRUE(eventually([&] { return a_->mover() != 0 && b_->mover() != 0; }));
+  // Two at once would measure each other.
+  const CommandResult second = causeway(folder_, command({}));
+  EXPECT_NE(second.exit_code, 0);
+  EXPECT_THAT(second.err, HasSubstr("probing a path already"));
+  running.signal(SIGINT);
+  EXPECT_NE(running.wait().exit_code, 0);
+  EXPECT_TRUE(no_movers());
+}
+
+}  // namespace
+}  // namespace causeway::integration

@@ -1,0 +1,194 @@
+#include "tools/agent/probes.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tools/agent/guest_json.h"
+#include "tools/agent/limits.h"
+#include "tools/agent/path_wish.h"
+#include "tools/agent/rendezvous.h"
+
+namespace causeway {
+namespace {
+
+Status check_time(uint64_t duration_us) {
+  const std::chrono::microseconds duration(duration_us);
+  if (duration >= kProbeTimeMin && duration <= kProbeTimeMax) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    "a probe lasts {} to {} s for each path",
+                    seconds(kProbeTimeMin), seconds(kProbeTimeMax));
+}
+
+nlohmann::json common_spec(const char* role, const std::string& token,
+                           uint64_t duration_us) {
+  return {{"role", role},
+          {"token", token},
+          {"streams", kProbeStreams},
+          {"duration_us", duration_us},
+          {"bytes", kProbeBytesMax}};
+}
+
+control::PathWish wish_of(const std::string& path) {
+  control::PathWish wish;
+  wish.set_kind(path);
+  return wish;
+}
+
+control::PathProbe trouble(const std::string& path, const Error& error) {
+  control::PathProbe probe;
+  probe.set_path(path);
+  probe.set_trouble(error.message);
+  return probe;
+}
+
+// What holds for every path between the two.
+bool is_of_the_host(const Error& error) {
+  return error.code == ErrorCode::kPermission ||
+         error.code == ErrorCode::kUnreachable ||
+         error.code == ErrorCode::kCancelled;
+}
+
+}  // namespace
+
+Status Probes::probe(const control::ProbeRequest& request,
+                     const ProbeSink& sink) {
+  CAUSEWAY_TRY(check_time(request.duration_us()));
+  const std::unique_lock lock(probing_, std::try_to_lock);
+  if (!lock || stopping_) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "host {} is probing a path already; two at once would "
+                      "measure each other",
+                      host_->name);
+  }
+  CAUSEWAY_ASSIGN(const auto target,
+                  AgentClient::create(request.to(), host_->tls));
+  std::vector<std::string> paths(request.paths().begin(),
+                                 request.paths().end());
+  if (paths.empty()) paths = {"tcp", "wan"};
+  for (const std::string& path : paths) {
+    auto result = measure(*target, request, path, sink);
+    if (!result && is_of_the_host(result.error())) {
+      return std::move(result).error();
+    }
+    const control::PathProbe probe =
+        result ? *result : trouble(path, result.error());
+    if (!sink(&probe)) return {};
+  }
+  return {};
+}
+
+Result<control::PathProbe> Probes::measure(AgentClient& target,
+                                           const control::ProbeRequest& request,
+                                           const std::string& path,
+                                           const ProbeSink& sink) {
+  if (path != "tcp" && path != "wan") {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "\"{}\" is no path to probe; there are tcp and wan",
+                      path);
+  }
+  const control::PathWish wish = wish_of(path);
+  CAUSEWAY_TRY(check_path_wish(wish, host_->tls.has_value()));
+  CAUSEWAY_ASSIGN(const auto mover, MoverProcess::start(host_->program_folder));
+  control::AnswerProbeRequest question;
+  CAUSEWAY_ASSIGN(const std::string token, random_hex(16));
+  question.set_token(token);
+  question.set_path(path);
+  question.set_duration_us(request.duration_us());
+  CAUSEWAY_ASSIGN(const auto answered, target.answer_probe(question));
+  CAUSEWAY_ASSIGN(
+      const std::string peer,
+      reachable_mover(answered.reply.mover_address(), request.to()));
+  nlohmann::json spec =
+      common_spec("probe-source", token, request.duration_us());
+  spec["peer"] = peer;
+  add_tls(&spec, host_->tls, answered.agent_name);
+  add_path(&spec, wish, host_->wan_port);
+  CAUSEWAY_TRY(mover->give_spec(spec));
+  auto result = follow(*mover, sink);
+  mover->finish(result ? kMoverCancelTimeout : kDiscardPatience);
+  return result;
+}
+
+Result<control::PathProbe> Probes::follow(MoverProcess& mover,
+                                          const ProbeSink& sink) {
+  for (;;) {
+    CAUSEWAY_ASSIGN(const MoverEvent event, mover.next(kProbeLookPeriod));
+    if (event.kind == MoverEvent::Kind::kFailed) {
+      return failure_of(event.body).error;
+    }
+    if (event.kind == MoverEvent::Kind::kDone) {
+      const auto report = event.body.value("report", nlohmann::json::object());
+      control::PathProbe probe;
+      probe.set_path(text_member(report, "path"));
+      probe.set_rtt_ms(number_member(report, "rtt_ms"));
+      probe.set_bytes_s(number_member(report, "bytes_s"));
+      probe.set_loss(number_member(report, "loss"));
+      probe.set_bytes(count_member(report, "bytes"));
+      probe.set_seconds(number_member(report, "seconds"));
+      return probe;
+    }
+    if (stopping_ || !sink(nullptr)) {
+      return make_error(ErrorCode::kCancelled, "the probe was called off");
+    }
+  }
+}
+
+Result<control::AnswerProbeReply> Probes::answer(
+    const std::string& peer, const control::AnswerProbeRequest& request) {
+  CAUSEWAY_TRY(check_time(request.duration_us()));
+  const control::PathWish wish = wish_of(request.path());
+  CAUSEWAY_TRY(check_path_wish(wish, host_->tls.has_value()));
+  const std::lock_guard lock(mutex_);
+  reap();
+  if (stopping_ || answering_.size() >= kProbesAnsweredMax) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "host {} answers {} probes already", host_->name,
+                      answering_.size());
+  }
+  CAUSEWAY_ASSIGN(auto mover, MoverProcess::start(host_->program_folder));
+  nlohmann::json spec =
+      common_spec("probe-target", request.token(), request.duration_us());
+  spec["listen"] = host_->mover_listen;
+  add_tls(&spec, host_->tls, peer);
+  add_path(&spec, wish, host_->wan_port);
+  CAUSEWAY_TRY(mover->give_spec(spec));
+  CAUSEWAY_ASSIGN(const MoverEvent event, mover->next(kMoverListenTimeout));
+  if (event.kind == MoverEvent::Kind::kFailed) {
+    return failure_of(event.body).error;
+  }
+  if (event.kind != MoverEvent::Kind::kListening) {
+    return make_error(ErrorCode::kTimeout,
+                      "the probe's mover did not begin to listen");
+  }
+  Answering& answering = answering_.emplace_back();
+  answering.mover = std::move(mover);
+  answering.thread = std::thread([&answering] {
+    // It ends by itself; what it says last matters to nobody here.
+    (void)answering.mover->next(kProbeAnswerMax).has_value();
+    answering.mover->finish(kDiscardPatience);
+    answering.ended = true;
+  });
+  control::AnswerProbeReply reply;
+  reply.set_mover_address(text_member(event.body, "address"));
+  return reply;
+}
+
+void Probes::reap() {
+  answering_.remove_if([](Answering& each) {
+    if (!each.ended) return false;
+    each.thread.join();
+    return true;
+  });
+}
+
+void Probes::stop() {
+  stopping_ = true;
+  const std::lock_guard lock(mutex_);
+  for (Answering& each : answering_) each.mover->wake();
+  for (Answering& each : answering_) each.thread.join();
+  answering_.clear();
+}
+
+}  // namespace causeway
