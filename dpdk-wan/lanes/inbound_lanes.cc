@@ -99,7 +99,8 @@ void InboundLanes::run(uint32_t lane, WanListener first) {
 void InboundLanes::serve(uint32_t lane, WanListener::Lane accepted) {
   watch_.up(lane, accepted.thread->link(), accepted.peer, monotonic_now());
   board_.post(lane, *accepted.path);
-  const bool broke = accepted.thread->await_end(watch_.stop_fd());
+  const bool broke = accepted.thread->await_end(watch_.stop_fd()) &&
+                     !accepted.thread->link().end().orderly;
   board_.withdraw(lane);
   watch_.down(lane, broke, monotonic_now());
   // The channels let go when they see it. Of a path that ends none is left.

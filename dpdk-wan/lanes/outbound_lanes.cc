@@ -89,7 +89,9 @@ void OutboundLanes::run(uint32_t lane) {
 void OutboundLanes::serve(uint32_t lane, WanConnector::Lane connected) {
   watch_.up(lane, connected.thread->link(), lanes_[lane].peer, monotonic_now());
   board_.post(lane, *connected.path);
-  const bool broke = connected.thread->await_end(watch_.stop_fd());
+  // A peer that has all it wanted closes the lane: that is no loss.
+  const bool broke = connected.thread->await_end(watch_.stop_fd()) &&
+                     !connected.thread->link().end().orderly;
   board_.withdraw(lane);
   watch_.down(lane, broke, monotonic_now());
   // The channels let go when they see it. Of a path that ends none is left.

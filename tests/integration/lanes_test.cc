@@ -107,8 +107,8 @@ TEST_F(LanesTest, AGuestMovesOverBothLines) {
 TEST_F(LanesTest, ALineThatFallsSilentInMidMoveAndComesBack) {
   start_lines("40M,20ms", "40M,20ms");
   if (HasFatalFailure()) return;
-  run_guest(
-      {"--memory", "96M", "--content", "random", "--workload", "mixed:1M"});
+  run_guest({"--memory", "96M", "--disk", "16M", "--content", "random",
+             "--workload", "mixed:1M"});
   auto moving = std::async(std::launch::async, [this] { return migrate({}); });
   const uint64_t start = carried(1);
   ASSERT_TRUE(eventually([&] { return carried(1) > start + (8u << 20); }));
