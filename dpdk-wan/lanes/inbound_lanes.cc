@@ -83,6 +83,7 @@ void InboundLanes::run(uint32_t lane, WanListener first) {
         serve(lane, std::move(accepted).value());
       } else {
         watch_.failed(accepted.error());
+        if (!watch_.sleep(kLaneRetryMin)) return;
       }
     }
     auto again = WanListener::listen(address);

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "engine/runtime/clock.h"
-#include "tests/engine/path/tcp/test_certificates.h"
 
 namespace causeway {
 namespace {
@@ -52,9 +51,9 @@ LanesLab::LanesLab(size_t lanes, const PathLabOptions& options,
     outbound_ends.push_back({"127.0.0.1:0", relays_.back()->address()});
     ++trouble.seed;
   }
-  const TestCertificates certificates;
-  const WanOptions accept = ends(certificates, "b", "a", options, silence_max);
-  const WanOptions connect = ends(certificates, "a", "b", options, silence_max);
+  const WanOptions accept = ends(certificates_, "b", "a", options, silence_max);
+  const WanOptions connect =
+      ends(certificates_, "a", "b", options, silence_max);
   std::thread accepting([&] {
     auto inbound = listener.accept(kToken, accept);
     ASSERT_TRUE(inbound) << inbound.error().message;

@@ -8,6 +8,7 @@
 #include "dpdk-wan/lanes/outbound_lanes.h"
 #include "tests/contract/path_contract.h"
 #include "tests/dpdk-wan/udp_relay.h"
+#include "tests/engine/path/tcp/test_certificates.h"
 
 namespace causeway {
 
@@ -30,6 +31,7 @@ class LanesLab final : public PathLab {
   bool await_up(size_t lanes) const;
 
  private:
+  TestCertificates certificates_;  // read again when a lane is
   std::vector<std::unique_ptr<UdpRelay>> relays_;
   std::unique_ptr<OutboundLanes> outbound_;
   std::unique_ptr<InboundPath> inbound_;

@@ -276,6 +276,25 @@ TEST_F(BadInputTest, AnAgentsPortWithoutAnAddressToUse) {
       kInvalidArgument, "--wan-gateway: 'there' is no IP address");
 }
 
+TEST_F(BadInputTest, LanesThatCannotBe) {
+  const auto with = [&](std::vector<std::string> more) {
+    const std::vector<std::string> agent = {
+        "agent",   "--name",          "C",       "--listen", "127.0.0.1:0",
+        "--state", folder_.file("C"), "--clear", "--wan-via"};
+    more.insert(more.begin(), agent.begin(), agent.end());
+    return causeway(folder_, more);
+  };
+  expect_failure(with({"10.8.0.300"}), kInvalidArgument,
+                 "--wan-via: '10.8.0.300' is no IP address");
+  expect_failure(
+      with({"10.8.0.1", "--wan-via", "10.8.0.2", "--wan-via", "10.8.0.3",
+            "--wan-via", "10.8.0.4", "--wan-via", "10.8.0.5"}),
+      kInvalidArgument, "5 lanes are not possible; 4 at most");
+  expect_failure(with({"10.8.0.1", "--wan-device", "net_af_packet0",
+                       "--wan-address", "10.8.0.3/24"}),
+                 kInvalidArgument, "--wan-via excludes --wan-device");
+}
+
 TEST_F(BadInputTest, NoRightToKvm) {
   if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
   if (geteuid() != 0) GTEST_SKIP() << "becoming another user needs root";

@@ -147,6 +147,28 @@ TEST_F(MoverSpecPathTest, MayNameAPort) {
   EXPECT_THAT(refusal(), HasSubstr("\"address\" must be a text"));
 }
 
+TEST_F(MoverSpecPathTest, MayHaveLanes) {
+  spec_["lanes"] = {{{"local", "192.0.2.5:0"}}, {{"local", "[2001:db8::5]:0"}}};
+  const auto spec = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(spec) << spec.error().message;
+  ASSERT_EQ(spec->lanes.size(), 2u);
+  EXPECT_EQ(spec->lanes[1].local, "[2001:db8::5]:0");
+  EXPECT_EQ(spec->lanes[1].peer, "");
+
+  spec_["lanes"] = json::array();
+  EXPECT_THAT(refusal(), HasSubstr("\"lanes\" must be 1 to 4 objects"));
+  spec_["lanes"] = std::vector<json>(5, {{"local", "192.0.2.5:0"}});
+  EXPECT_THAT(refusal(), HasSubstr("\"lanes\" must be 1 to 4 objects"));
+  spec_["lanes"] = {{{"peer", "192.0.2.5:0"}}};
+  EXPECT_THAT(refusal(), HasSubstr("\"local\" must be a text"));
+  spec_["lanes"] = {{{"local", "192.0.2.5:0"}}};
+  spec_["port"] = {{"device", "0000:03:00.0"},
+                   {"address", "192.0.2.5/24"},
+                   {"gateway", ""},
+                   {"mtu_bytes", 9000}};
+  EXPECT_THAT(refusal(), HasSubstr("without \"port\""));
+}
+
 TEST_F(MoverSpecPathTest, WhatIsWrongIsNamed) {
   spec_["datagram_bytes"] = 900;
   EXPECT_THAT(refusal(), HasSubstr("\"datagram_bytes\" must be 1200 to 8972"));
