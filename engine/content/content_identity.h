@@ -43,6 +43,10 @@ class ContentIdentity {
 
   // Of kBlockBytes that stand still.
   ContentDigest digest(const std::byte* block);
+  // Of two at once: half as fast again where the processor has SHA
+  // instructions (sha256_pair.h), else one after the other.
+  std::array<ContentDigest, 2> digest_pair(const std::byte* first,
+                                           const std::byte* second);
 
  private:
   struct Impl;

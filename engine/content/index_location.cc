@@ -32,6 +32,17 @@ Result<std::unique_ptr<ContentStore>> as_store(
   return std::unique_ptr<ContentStore>(std::move(*opened));
 }
 
+Result<std::unique_ptr<ContentStore>> open(const std::string& location,
+                                           ContentAccess access, bool bulk) {
+  CAUSEWAY_ASSIGN(const auto place, parse_index_location(location));
+  if (place.folder.empty()) {
+    return as_store(RedisContentIndex::open(
+        {.access = access, .nodes = place.nodes, .prefix = place.prefix}));
+  }
+  return as_store(RocksDbContentIndex::open(place.folder,
+                                            {.access = access, .bulk = bulk}));
+}
+
 }  // namespace
 
 std::string content_index_in(const std::string& state_folder) {
@@ -72,18 +83,13 @@ Result<ContentIndexLocation> parse_index_location(std::string_view text) {
 
 Result<std::unique_ptr<ContentStore>> open_content_store(
     const std::string& location, ContentAccess access) {
-  CAUSEWAY_ASSIGN(const auto place, parse_index_location(location));
-  if (place.folder.empty()) {
-    return as_store(RedisContentIndex::open(
-        {.access = access, .nodes = place.nodes, .prefix = place.prefix}));
-  }
-  return as_store(RocksDbContentIndex::open(place.folder, {.access = access}));
+  return open(location, access, /*bulk=*/true);
 }
 
 Result<std::unique_ptr<ContentIndex>> open_content_index(
     const std::string& location, ContentAccess access) {
   CAUSEWAY_ASSIGN(std::unique_ptr<ContentIndex> index,
-                  open_content_store(location, access));
+                  open(location, access, /*bulk=*/false));
   return index;
 }
 

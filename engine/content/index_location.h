@@ -36,7 +36,8 @@ Result<ContentIndexLocation> parse_index_location(std::string_view text);
 // kInvalidArgument: parse_index_location().
 Result<std::unique_ptr<ContentIndex>> open_content_index(
     const std::string& location, ContentAccess access);
-// As that, for who keeps it in order.
+// As that, for who keeps it in order. What is put in a folder's gathers until
+// flush(), or until something is asked.
 Result<std::unique_ptr<ContentStore>> open_content_store(
     const std::string& location, ContentAccess access);
 

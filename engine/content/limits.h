@@ -42,6 +42,10 @@ inline constexpr uint32_t kContentChunksMax =
 // (index_record.h).
 inline constexpr size_t kContentNoteBytesMax = 1024;
 
+// What is put in bulk is sorted and written in files of so many entries: 4 GiB
+// of content, 24 MiB of memory, twice while they are sorted.
+inline constexpr size_t kGatheredMax = 1u << 20;
+
 // Trust domains that one file is indexed in, as far as they are remembered.
 inline constexpr size_t kIndexRecordsMax = 16;
 

@@ -23,6 +23,10 @@ namespace causeway {
 
 struct RocksDbContentOptions {
   ContentAccess access = ContentAccess::kReadWrite;
+  // To write: what is put gathers in memory until there is a file of it, or
+  // something is asked; what is not flushed dies with the process. Several
+  // times as fast (README.md).
+  bool bulk = false;
   uint64_t cache_bytes = 64u << 20;   // blocks of places, read again and again
   uint64_t buffer_bytes = 32u << 20;  // of what is not yet on the disk; twice
   // Of places: 1 TiB of content has some 10 GiB. What is being compacted is

@@ -50,6 +50,20 @@ void IdentityBlocks(benchmark::State& state) {
   });
 }
 
+void IdentityPairs(benchmark::State& state) {
+  auto identity = ContentIdentity::create({});
+  if (!identity) return state.SkipWithError(identity.error().message.c_str());
+  const std::byte* waits = nullptr;
+  hash_blocks(state, [&](const std::byte* block) {
+    if (waits == nullptr) {
+      waits = block;
+      return;
+    }
+    benchmark::DoNotOptimize(identity->digest_pair(waits, block));
+    waits = nullptr;
+  });
+}
+
 void Sha256Blocks(benchmark::State& state) {
   EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -67,10 +81,12 @@ void Sha256Blocks(benchmark::State& state) {
 struct Memory {
   explicit Memory(uint64_t blocks)
       : index(std::make_unique<MemoryContentIndex>(blocks / 6 * 64 + 64)) {}
+  void put_all() {}
   void settle() {}
   std::unique_ptr<MemoryContentIndex> index;
 };
 
+template <bool kBulk>
 struct RocksDb {
   explicit RocksDb(uint64_t) {
     std::string pattern =
@@ -78,7 +94,7 @@ struct RocksDb {
             .string();
     CAUSEWAY_ASSERT(::mkdtemp(pattern.data()) != nullptr);
     folder = pattern;
-    auto opened = RocksDbContentIndex::open(folder);
+    auto opened = RocksDbContentIndex::open(folder, {.bulk = kBulk});
     CAUSEWAY_ASSERT(opened);
     index = std::move(*opened);
   }
@@ -86,6 +102,7 @@ struct RocksDb {
     index.reset();
     std::filesystem::remove_all(folder);
   }
+  void put_all() { CAUSEWAY_ASSERT(!kBulk || index->flush()); }
   void settle() { CAUSEWAY_ASSERT(index->compact()); }
   std::string folder;
   std::unique_ptr<RocksDbContentIndex> index;
@@ -126,6 +143,7 @@ void Put(benchmark::State& state) {
       Store store(blocks);
       state.ResumeTiming();
       put_all(*store.index, digests);
+      store.put_all();
       state.PauseTiming();
       store.settle();
       stats = *store.index->stats();
@@ -165,11 +183,13 @@ void Find(benchmark::State& state) {
 
 constexpr int64_t kBlocks = 4 << 20;  // 16 GiB of content
 BENCHMARK(IdentityBlocks);
+BENCHMARK(IdentityPairs);
 BENCHMARK(Sha256Blocks);
 BENCHMARK(Put<Memory>)->Arg(kBlocks)->Iterations(3);
 BENCHMARK(Find<Memory>)->Args({kBlocks, 1})->Args({kBlocks, 0});
-BENCHMARK(Put<RocksDb>)->Arg(kBlocks)->Iterations(1)->UseRealTime();
-BENCHMARK(Find<RocksDb>)->Args({kBlocks, 1})->Args({kBlocks, 0});
+BENCHMARK(Put<RocksDb<false>>)->Arg(kBlocks)->Iterations(1)->UseRealTime();
+BENCHMARK(Put<RocksDb<true>>)->Arg(kBlocks)->Iterations(1)->UseRealTime();
+BENCHMARK(Find<RocksDb<false>>)->Args({kBlocks, 1})->Args({kBlocks, 0});
 
 }  // namespace
 }  // namespace causeway

@@ -102,16 +102,27 @@ class Indexer::Worker {
  private:
   uint64_t name_blocks(ContentSourceId source, uint64_t at, size_t blocks) {
     uint64_t zeros = 0;
+    std::optional<size_t> waits;  // for another to be named with
     for (size_t i = 0; i < blocks; ++i) {
-      const std::byte* block = buffer_->data() + i * kBlockBytes;
-      if (is_zero_block(block)) {
+      if (is_zero_block(block(i))) {
         ++zeros;
-        continue;
+      } else if (!waits) {
+        waits = i;
+      } else {
+        const auto names = identity_.digest_pair(block(*waits), block(i));
+        entries_.push_back({names[0], {source, at + *waits * kBlockBytes}});
+        entries_.push_back({names[1], {source, at + i * kBlockBytes}});
+        waits.reset();
       }
-      entries_.push_back(
-          {identity_.digest(block), {source, at + i * kBlockBytes}});
+    }
+    if (waits) {
+      entries_.push_back({identity_.digest(block(*waits)),
+                          {source, at + *waits * kBlockBytes}});
     }
     return zeros;
+  }
+  const std::byte* block(size_t i) const {
+    return buffer_->data() + i * kBlockBytes;
   }
 
   ContentStore& store_;

@@ -4,8 +4,11 @@
 
 #include <cstdio>
 #include <cstring>
+#include <random>
 #include <string>
 #include <vector>
+
+#include "engine/content/sha256_pair.h"
 
 namespace causeway {
 namespace {
@@ -47,6 +50,49 @@ TEST(ContentIdentity, IsTheStartOfTheHmacSha256OfTheBlock) {
   EXPECT_EQ(hex(identity.digest(block.data())), "0d4a79b880e72d9a");
   block[kBlockBytes - 1] ^= std::byte{1};
   EXPECT_EQ(hex(identity.digest(block.data())), "dc7c9a5df153526c");
+}
+
+// The pair is hashed by our own code, the single block by OpenSSL.
+TEST(ContentIdentity, OfTwoAtOnceIsThatOfEach) {
+  if (!has_sha256_pair()) {
+    GTEST_SKIP() << "this processor has no SHA instructions";
+  }
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "CAUSEWAY_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 300; ++round) {
+    ContentKey key;
+    for (auto& byte : key) byte = static_cast<std::byte>(random());
+    auto identity = identity_of(key);
+    // At any alignment.
+    std::vector<std::byte> memory(2 * kBlockBytes + 64);
+    for (auto& byte : memory) byte = static_cast<std::byte>(random());
+    const std::byte* first = memory.data() + random() % 64;
+    const std::byte* second = memory.data() + random() % (kBlockBytes + 64);
+    const auto pair = identity.digest_pair(first, second);
+    ASSERT_EQ(pair[0], identity.digest(first));
+    ASSERT_EQ(pair[1], identity.digest(second));
+  }
+}
+
+// FIPS 180-4's own example: "abc".
+TEST(Sha256Pair, HashesAsTheStandardSays) {
+  if (!has_sha256_pair()) {
+    GTEST_SKIP() << "this processor has no SHA instructions";
+  }
+  std::array<std::byte, kSha256BlockBytes> block{};
+  block[0] = std::byte{'a'};
+  block[1] = std::byte{'b'};
+  block[2] = std::byte{'c'};
+  block[3] = std::byte{0x80};
+  block[63] = std::byte{24};
+  Sha256State first = kSha256Begin;
+  Sha256State second = kSha256Begin;
+  sha256_pair(first, block.data(), second, block.data(), 1);
+  const Sha256State expected{0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223,
+                             0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad};
+  EXPECT_EQ(first, expected);
+  EXPECT_EQ(second, expected);
 }
 
 TEST(ContentIdentity, TrustDomainsHaveNothingInCommon) {

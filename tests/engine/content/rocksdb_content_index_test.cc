@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -24,15 +25,17 @@ constexpr const char* kUntried =
 constexpr const char* kUntried = nullptr;
 #endif
 
+template <bool kBulk>
 class RocksDbLab final : public ContentIndexLab {
  public:
   static Result<std::unique_ptr<ContentIndexLab>> make() {
     if (kUntried != nullptr) {
       return make_error(ErrorCode::kUnreachable, "{}", kUntried);
     }
-    auto lab = std::make_unique<RocksDbLab>();
-    CAUSEWAY_ASSIGN(lab->index_,
-                    RocksDbContentIndex::open(lab->folder_.at("index")));
+    auto lab = std::make_unique<RocksDbLab<kBulk>>();
+    CAUSEWAY_ASSIGN(
+        lab->index_,
+        RocksDbContentIndex::open(lab->folder_.at("index"), {.bulk = kBulk}));
     return std::unique_ptr<ContentIndexLab>(std::move(lab));
   }
   ContentIndex& index() override { return *index_; }
@@ -42,13 +45,14 @@ class RocksDbLab final : public ContentIndexLab {
   std::unique_ptr<RocksDbContentIndex> index_;
 };
 
+template <bool kBulk>
 class RocksDbStoreLab final : public ContentStoreLab {
  public:
   static Result<std::unique_ptr<ContentStoreLab>> make() {
     if (kUntried != nullptr) {
       return make_error(ErrorCode::kUnreachable, "{}", kUntried);
     }
-    return std::unique_ptr<ContentStoreLab>(new RocksDbStoreLab);
+    return std::unique_ptr<ContentStoreLab>(new RocksDbStoreLab<kBulk>);
   }
   Result<std::unique_ptr<ContentStore>> open(ContentAccess access) override {
     CAUSEWAY_ASSIGN(auto index, RocksDbContentIndex::open(folder_.at("index"),
@@ -61,9 +65,11 @@ class RocksDbStoreLab final : public ContentStoreLab {
 };
 
 INSTANTIATE_TEST_SUITE_P(RocksDb, ContentIndexContract,
-                         testing::Values(RocksDbLab::make));
+                         testing::Values(RocksDbLab<false>::make,
+                                         RocksDbLab<true>::make));
 INSTANTIATE_TEST_SUITE_P(RocksDb, ContentStoreContract,
-                         testing::Values(RocksDbStoreLab::make));
+                         testing::Values(RocksDbStoreLab<false>::make,
+                                         RocksDbStoreLab<true>::make));
 
 class RocksDbIndex : public testing::Test {
  protected:
@@ -134,6 +140,53 @@ TEST_F(RocksDbIndex, OutlivesAKilledProcess) {
   open();
   EXPECT_EQ(found(0, 1000), 1000u);
   EXPECT_EQ(add("/a"), a);
+}
+
+// Files of what was gathered, by threads that fill them at once; a digest that
+// comes again counts where it came last.
+TEST_F(RocksDbIndex, InBulkNothingIsLostBetweenFiles) {
+  open({.bulk = true});
+  const ContentSourceId a = add("/a");
+  const auto digest_number = [](uint64_t number) {
+    ContentDigest digest;
+    const uint64_t word = number * 0x9e3779b97f4a7c15;
+    std::memcpy(digest.data(), &word, sizeof(word));
+    return digest;
+  };
+  constexpr uint64_t kBatches = 3 * kGatheredMax / kContentBatchMax / 2;
+  const auto put_batches = [&](uint64_t begin, uint64_t end, uint64_t shift) {
+    for (uint64_t batch = begin; batch < end; ++batch) {
+      std::vector<ContentEntry> entries;
+      for (uint64_t i = 0; i < kContentBatchMax; ++i) {
+        const uint64_t number = batch * kContentBatchMax + i;
+        entries.push_back({digest_number(number), {a, (number + shift) * 512}});
+      }
+      EXPECT_TRUE(index_->put(entries));
+    }
+  };
+  std::thread even([&] { put_batches(0, kBatches / 2, 0); });
+  std::thread odd([&] { put_batches(kBatches / 2, kBatches, 0); });
+  even.join();
+  odd.join();
+  put_batches(0, 10, 7);
+  ASSERT_TRUE(index_->flush());
+  index_.reset();
+  open();
+  uint64_t wrong = 0;
+  for (uint64_t batch = 0; batch < kBatches; ++batch) {
+    std::vector<ContentDigest> digests;
+    for (uint64_t i = 0; i < kContentBatchMax; ++i) {
+      digests.push_back(digest_number(batch * kContentBatchMax + i));
+    }
+    std::vector<std::optional<ContentPlace>> places(kContentBatchMax);
+    ASSERT_TRUE(index_->find(digests, places));
+    for (uint64_t i = 0; i < kContentBatchMax; ++i) {
+      const uint64_t number = batch * kContentBatchMax + i;
+      const ContentPlace right{a, (number + (batch < 10 ? 7 : 0)) * 512};
+      wrong += places[i] == right ? 0 : 1;
+    }
+  }
+  EXPECT_EQ(wrong, 0u);
 }
 
 TEST_F(RocksDbIndex, WhatIsErasedLeavesTheDisk) {
