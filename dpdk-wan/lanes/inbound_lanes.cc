@@ -98,8 +98,9 @@ void InboundLanes::run(uint32_t lane, WanListener first) {
 
 // From its opening to its end; the link is gone on return.
 void InboundLanes::serve(uint32_t lane, WanListener::Lane accepted) {
-  watch_.up(lane, accepted.thread->link(), accepted.peer, monotonic_now());
+  // First the board: who waits for the watch takes lanes from there.
   board_.post(lane, *accepted.path);
+  watch_.up(lane, accepted.thread->link(), accepted.peer, monotonic_now());
   const bool broke = accepted.thread->await_end(watch_.stop_fd()) &&
                      !accepted.thread->link().end().orderly;
   board_.withdraw(lane);

@@ -87,8 +87,9 @@ void OutboundLanes::run(uint32_t lane) {
 
 // From its opening to its end; the link is gone on return.
 void OutboundLanes::serve(uint32_t lane, WanConnector::Lane connected) {
-  watch_.up(lane, connected.thread->link(), lanes_[lane].peer, monotonic_now());
+  // First the board: who waits for the watch takes lanes from there.
   board_.post(lane, *connected.path);
+  watch_.up(lane, connected.thread->link(), lanes_[lane].peer, monotonic_now());
   // A peer that has all it wanted closes the lane: that is no loss.
   const bool broke = connected.thread->await_end(watch_.stop_fd()) &&
                      !connected.thread->link().end().orderly;

@@ -20,7 +20,6 @@ StripedBulkChannel::StripedBulkChannel(OutboundBoard& board, uint32_t worker,
   }
   broke_ = make_error(ErrorCode::kConnectionLost,
                       "The path has no lane that is up.");
-  no_lane_since_ = Instant();
   take_lanes();
 }
 
@@ -57,7 +56,7 @@ bool StripedBulkChannel::has_lane() const {
                      [](const Lane& lane) { return lane.channel != nullptr; });
 }
 
-void StripedBulkChannel::lane_broke(uint8_t index, Error error, Instant now) {
+void StripedBulkChannel::lane_broke(uint8_t index, Error error) {
   Lane& lane = lanes_[index];
   take_back(index);
   past_wire_bytes_ += lane.wire_bytes;
@@ -65,7 +64,6 @@ void StripedBulkChannel::lane_broke(uint8_t index, Error error, Instant now) {
   lane.channel.reset();
   lane.lease.release();
   broke_ = std::move(error);
-  if (!has_lane()) no_lane_since_ = now;
 }
 
 ChannelLimits StripedBulkChannel::limits() const {

@@ -90,7 +90,7 @@ class StripedBulkChannel final : public BulkChannel {
   bool has_lane() const;
 
   Status poll_lane(uint8_t lane, Instant now);
-  void lane_broke(uint8_t lane, Error error, Instant now);
+  void lane_broke(uint8_t lane, Error error);
   void take_back(uint8_t lane);
   void count_released(Lane& lane, uint64_t released);
   void advance_base();

@@ -85,6 +85,7 @@ Result<ChannelProgress> StripedBulkChannel::poll(Instant now) {
   advance_base();
   progress_.wire_bytes = past_wire_bytes_;
   for (const Lane& lane : lanes_) progress_.wire_bytes += lane.wire_bytes;
+  if (!no_lane_since_ && !has_lane()) no_lane_since_ = now;
   if (no_lane_since_ &&
       (board_.closed() || now >= *no_lane_since_ + options_.patience)) {
     return *broke_;
@@ -102,7 +103,7 @@ Status StripedBulkChannel::poll_lane(uint8_t index, Instant now) {
     if (progress.error().code == ErrorCode::kPeerBroken) {
       return std::move(progress).error();
     }
-    lane_broke(index, std::move(progress).error(), now);
+    lane_broke(index, std::move(progress).error());
     return {};
   }
   lane.wire_bytes = progress->wire_bytes;

@@ -16,7 +16,6 @@ StripedBulkReceiver::StripedBulkReceiver(InboundBoard& board, uint32_t worker,
   for (uint32_t i = 0; i < kStripeLanesMax; ++i) lanes_.emplace_back(*this);
   lane_error_ = make_error(ErrorCode::kConnectionLost,
                            "The path has no lane that is up.");
-  no_lane_since_ = Instant();
   take_lanes();
 }
 
@@ -62,15 +61,11 @@ void StripedBulkReceiver::hang_up() {
   }
 }
 
-void StripedBulkReceiver::lane_broke(Lane& lane, Error error, Instant now) {
+void StripedBulkReceiver::lane_broke(Lane& lane, Error error) {
   past_wire_bytes_ += lane.receiver->wire_bytes();
   lane.receiver.reset();
   lane.lease.release();
   lane_error_ = std::move(error);
-  const bool none =
-      std::all_of(lanes_.begin(), lanes_.end(),
-                  [](const Lane& each) { return each.receiver == nullptr; });
-  if (none) no_lane_since_ = now;
 }
 
 uint64_t StripedBulkReceiver::wire_bytes() const {

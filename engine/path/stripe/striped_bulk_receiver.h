@@ -63,7 +63,7 @@ class StripedBulkReceiver final : public BulkReceiver {
 
   void take_lanes();
   Result<bool> poll_lane(Lane& lane, Instant now);
-  void lane_broke(Lane& lane, Error error, Instant now);
+  void lane_broke(Lane& lane, Error error);
   Result<bool> poll_lanes(Instant now);
   void hang_up();
 

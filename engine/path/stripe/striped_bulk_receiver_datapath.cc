@@ -99,6 +99,7 @@ Result<bool> StripedBulkReceiver::poll_lanes(Instant now) {
     if (above_ > 0) return closed_early();
     closed_ = true;
   }
+  if (!any && !no_lane_since_) no_lane_since_ = now;
   if (no_lane_since_ &&
       (board_.closed() || now >= *no_lane_since_ + patience_)) {
     return *lane_error_;
@@ -113,7 +114,7 @@ Result<bool> StripedBulkReceiver::poll_lane(Lane& lane, Instant now) {
   if (refused_) return *refused_;
   if (!moved) {
     if (moved.error().code == ErrorCode::kPeerBroken) return moved;
-    lane_broke(lane, std::move(moved).error(), now);
+    lane_broke(lane, std::move(moved).error());
     return true;
   }
   lane.closed = lane.receiver->closed();

@@ -19,7 +19,6 @@ StripedControlChannel::StripedControlChannel(
     : opener_(std::move(lanes)), patience_(patience), lanes_(kStripeLanesMax) {
   lane_error_ = make_error(ErrorCode::kConnectionLost,
                            "The path has no lane that is up.");
-  no_lane_since_ = Instant();
   take_lanes();
 }
 
@@ -107,10 +106,6 @@ void StripedControlChannel::lane_broke(uint32_t index, Error error) {
   lanes_[index].channel.reset();
   opener_->give_back(index);
   lane_error_ = std::move(error);
-  const bool none =
-      std::all_of(lanes_.begin(), lanes_.end(),
-                  [](const Lane& lane) { return lane.channel == nullptr; });
-  if (none) no_lane_since_ = now_;
 }
 
 // What this lane has and has not acknowledged is for the others to send.
@@ -203,6 +198,10 @@ Result<StripedControlChannel::Message> StripedControlChannel::receive(
     return make_error(ErrorCode::kConnectionLost,
                       "The peer closed the connection.");
   }
+  const bool none =
+      std::all_of(lanes_.begin(), lanes_.end(),
+                  [](const Lane& lane) { return lane.channel == nullptr; });
+  if (none && !no_lane_since_) no_lane_since_ = now_;
   if (no_lane_since_ &&
       (opener_->closed() || now_ >= *no_lane_since_ + patience_)) {
     return *lane_error_;

@@ -38,12 +38,11 @@ struct TcpLane {
     const PathToken token{};
     auto listener = TcpListener::listen("127.0.0.1:0").value();
     std::thread accepting([&] {
-      inbound =
-          listener.accept(token, 1, std::chrono::seconds(20), {}).value();
+      inbound = listener.accept(token, 1, std::chrono::seconds(20), {}).value();
     });
-    outbound = TcpConnector::connect(listener.address(), token,
-                                     TcpConnectOptions{1})
-                   .value();
+    outbound =
+        TcpConnector::connect(listener.address(), token, TcpConnectOptions{1})
+            .value();
     accepting.join();
   }
   std::unique_ptr<OutboundPath> outbound;

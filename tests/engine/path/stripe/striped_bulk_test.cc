@@ -236,6 +236,23 @@ TEST_F(StripedBulk, AllLanesDeadIsALostPathWhenThePatienceIsOver) {
             ErrorCode::kConnectionLost);
 }
 
+TEST_F(StripedBulk, FirstLaneMayComeAfterTheChannel) {
+  open({line(50e6, ms(10))}, {kStripeWindowBytes, std::chrono::seconds(5)});
+  sender_.reset();
+  receiver_.reset();
+  rig_->cut(0);
+  rig_->pass(std::chrono::hours(1));
+  sender_ = rig_->outbound().open_bulk(0).value();
+  receiver_ = rig_->inbound().accept_bulk(0, *sink_).value();
+  ASSERT_TRUE(sender_->poll(rig_->now()));
+  ASSERT_TRUE(receiver_->poll(rig_->now()));
+  rig_->pass(std::chrono::seconds(4));
+  rig_->heal(0);
+  post_bytes(1u << 20);
+  fence(1);
+  expect_each_landed_once();
+}
+
 TEST_F(StripedBulk, AllLanesDeadAndOneThatHealsInTimeGoesOn) {
   open({line(50e6, ms(10)), line(50e6, ms(10))},
        {kStripeWindowBytes, std::chrono::seconds(5)});
