@@ -20,8 +20,9 @@
 namespace causeway {
 namespace {
 
-// How often what is done is written down, and how often it is shown.
-constexpr std::chrono::seconds kCheckpointEvery{5};
+// How often what is done is written down (a file of the index each time: not
+// too often) and how often it is shown.
+constexpr std::chrono::seconds kCheckpointEvery{30};
 constexpr std::chrono::milliseconds kShowEvery{200};
 
 constexpr unsigned kWorkersMax = 64;
