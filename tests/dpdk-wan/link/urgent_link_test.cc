@@ -78,10 +78,9 @@ class TwoLinks {
       if (offered < bytes.size()) {
         offered += from.send(std::span(bytes).subspan(offered)).bytes;
       }
-      Bytes room(1u << 20);
-      const StreamIo io = to.receive(room);
-      got.insert(got.end(), room.begin(),
-                 room.begin() + static_cast<int64_t>(io.bytes));
+      const StreamIo io = to.receive(room_);
+      got.insert(got.end(), room_.begin(),
+                 room_.begin() + static_cast<int64_t>(io.bytes));
       return got.size() >= bytes.size();
     });
     EXPECT_TRUE(got == bytes) << got.size() << " of " << bytes.size();
@@ -102,6 +101,7 @@ class TwoLinks {
     }
   }
 
+  Bytes room_ = Bytes(64u << 10);
   VirtualWire wire_;
   Instant now_{seconds(1)};
   std::unique_ptr<WanLink> source_, target_;
