@@ -59,6 +59,7 @@ struct MigrationReport {
   std::array<uint64_t, kBlockMethods> blocks{};  // sent, by method
   std::string codec;                             // the last level, and why
   std::string dedup;        // whether the target was asked, and why
+  double loss = 0;          // share of packets, until the guest stood still
   Duration first_block{0};  // from the command to the first put
   std::string proof;        // the level asked for
   bool verified = false;    // and it held

@@ -11,6 +11,7 @@ Result<SourceSession::Outcome> SourceSession::step_pause(Instant) {
   CAUSEWAY_TRY(journal_.make_ready());
   CAUSEWAY_ASSIGN(lap_, guest_.pause());
   paused_ = true;
+  report_.loss = path_.stats().loss;
   set_urgent(true);
   state_ = State::kLastCollect;
   return Outcome::kAgain;

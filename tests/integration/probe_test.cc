@@ -90,6 +90,31 @@ TEST_F(ProbeTest, SaysSoInATable) {
   EXPECT_EQ(probed.out.find("\ntcp "), std::string::npos);
 }
 
+TEST_F(ProbeTest, AMoveHeedsWhatWasMeasured) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  ASSERT_TRUE(emulator_->set("both loss=6%"));
+  const CommandResult ran = a_->run_guest(
+      "g", {"--hypervisor", "process", "--memory", "8M", "--workload", "idle"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  const std::vector<std::string> migrate = {
+      "migrate",  "g",           "--from", a_->operator_address(),
+      "--to",     b_->address(), "--path", "wan",
+      "--dry-run"};
+  CommandResult tried = causeway(folder_, migrate);
+  ASSERT_EQ(tried.exit_code, 0) << tried.text();
+  EXPECT_THAT(a_->log(), HasSubstr("congestion bbr2: nothing is known"));
+  const CommandResult probed =
+      causeway(folder_, command({"--duration", "4s", "--path", "wan"}));
+  ASSERT_EQ(probed.exit_code, 0) << probed.text();
+  tried = causeway(folder_, migrate);
+  ASSERT_EQ(tried.exit_code, 0) << tried.text();
+  EXPECT_THAT(a_->log(), HasSubstr("congestion bbr: the line lost"))
+      << probed.out;
+}
+
 TEST_F(ProbeTest, IsRefusedWhereNoGuestMayCome) {
   b_.reset();
   b_ = start_agent("B", 1, {});

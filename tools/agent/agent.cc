@@ -42,6 +42,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             {},
             {},
             {},
+            {},
             {}},
       guests_(&host_),
       departures_(&host_),

@@ -9,8 +9,10 @@
 #include "engine/base/limits.h"
 #include "engine/base/stop_point.h"
 #include "engine/policy/codec_options.h"
+#include "engine/policy/congestion_choice.h"
 #include "engine/policy/dedup_choice.h"
 #include "engine/policy/path_choice.h"
+#include "engine/runtime/clock.h"
 #include "hypervisor-shim/client/shim_guest.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
@@ -196,8 +198,21 @@ Status Departure::choose_path() {
   return {};
 }
 
+void Departure::choose_congestion() {
+  const control::PathWish& wish = request_.path();
+  const bool automatic =
+      wish.congestion().empty() || wish.congestion() == "auto";
+  if (wish.kind() != "wan" || !automatic) return;
+  const CongestionDecision decision = causeway::choose_congestion(
+      {host_->losses.recall(request_.to(), monotonic_now())});
+  spdlog::info("migration {}: congestion {}: {}", id_, decision.name,
+               decision.why);
+  request_.mutable_path()->set_congestion(decision.name);
+}
+
 Status Departure::reserve() {
   CAUSEWAY_TRY(choose_path());
+  choose_congestion();
   CAUSEWAY_ASSIGN(const control::ReserveRequest request, reservation());
   const auto reserved = target_->reserve(request);
   reserved_ = reserved || reserved.error().code != ErrorCode::kUnreachable;
@@ -444,6 +459,10 @@ void Departure::count(const nlohmann::json& report) {
   counts.wire_bytes = count_member(bytes, "wire");
   counts.blackout_s = number_member(report, "blackout_ms") / 1e3;
   host_->metrics.moved(counts);
+  if (request_.path().kind() == "wan") {
+    host_->losses.remember(request_.to(), number_member(report, "loss"),
+                           monotonic_now());
+  }
 }
 
 void Departure::remove_guest() {

@@ -47,6 +47,7 @@ class Departure {
             GuestTable::Claim claim);
 
   Status choose_path();
+  void choose_congestion();
   Status take_addresses(const control::ReserveReply& reply);
   Status reserve();
   Status check_disk() const;

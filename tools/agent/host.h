@@ -13,6 +13,7 @@
 #include "engine/control/journal.h"
 #include "tools/agent/guest_store.h"
 #include "tools/agent/guest_table.h"
+#include "tools/agent/loss_memory.h"
 #include "tools/agent/metrics.h"
 #include "tools/agent/undecided.h"
 #include "tools/agent/vmm_launcher.h"
@@ -39,6 +40,7 @@ struct Host {
   Watchers watchers;
   GuestTable table;
   Undecided undecided;  // its moves hold claims of the table
+  LossMemory losses;    // by the address of the other host's agent
 
   // Where this agent answers others, once it does.
   std::string address() const {

@@ -47,6 +47,12 @@ inline constexpr size_t kProbesAnsweredMax = 2;
 inline constexpr std::chrono::milliseconds kProbeAnswerMax{120000};
 static_assert(kProbeAnswerMax > kProbeTimeMax);
 
+// What is known of a line's loss: longer than a string of evacuations pauses,
+// shorter than a line stays as it is.
+inline constexpr std::chrono::hours kLossAgeMax{1};
+// Hosts of which it is known.
+inline constexpr size_t kLossesKeptMax = 1000;
+
 // How often the other end is asked about an undecided migration: an operator
 // waits for it, and a question is cheap.
 inline constexpr std::chrono::milliseconds kAskPeriod{500};

@@ -17,11 +17,13 @@ Status check_path_wish(const control::PathWish& wish, bool encrypted) {
                       "no certificate; start the agents without --clear, or "
                       "take --path tcp");
   }
-  if (!wish.congestion().empty() && !congestion_from_name(wish.congestion())) {
+  const std::string& congestion = wish.congestion();
+  if (!congestion.empty() && congestion != "auto" &&
+      !congestion_from_name(congestion)) {
     return make_error(ErrorCode::kInvalidArgument,
-                      "\"{}\" is no congestion control; there are bbr2, bbr "
-                      "and cubic",
-                      wish.congestion());
+                      "\"{}\" is no congestion control; there are auto, "
+                      "bbr2, bbr and cubic",
+                      congestion);
   }
   if (!wish.fec().empty() && wish.fec() != "auto" && wish.fec() != "off") {
     return make_error(ErrorCode::kInvalidArgument,

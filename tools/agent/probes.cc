@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/runtime/clock.h"
 #include "tools/agent/guest_json.h"
 #include "tools/agent/limits.h"
 #include "tools/agent/path_wish.h"
@@ -107,6 +108,9 @@ Result<control::PathProbe> Probes::measure(AgentClient& target,
   add_path(&spec, wish, host_->wan_port);
   CAUSEWAY_TRY(mover->give_spec(spec));
   auto result = follow(*mover, sink);
+  if (result && path == "wan") {
+    host_->losses.remember(request.to(), result->loss(), monotonic_now());
+  }
   mover->finish(result ? kMoverCancelTimeout : kDiscardPatience);
   return result;
 }

@@ -20,9 +20,11 @@ void MigrateArguments::add_options(CLI::App* app) {
                   "round trip between the agents")
       ->check(CLI::IsMember({"auto", "tcp", "wan"}))
       ->capture_default_str();
-  app->add_option("--congestion", congestion_,
-                  "Congestion control of the wan path")
-      ->check(CLI::IsMember({"bbr2", "bbr", "cubic"}))
+  app->add_option(
+         "--congestion", congestion_,
+         "Congestion control of the wan path; auto: bbr2, or bbr where "
+         "the last hour's moves or probes lost more than 2 %")
+      ->check(CLI::IsMember({"auto", "bbr2", "bbr", "cubic"}))
       ->capture_default_str();
   app->add_option("--fec", fec_,
                   "Repair against loss while the guest stands still, of the "

@@ -32,7 +32,7 @@ class MigrateArguments {
   uint32_t streams_ = 2;
   uint64_t bandwidth_bytes_s_ = 0;
   std::string path_ = "auto";
-  std::string congestion_ = "bbr2";
+  std::string congestion_ = "auto";
   std::string fec_ = "auto";
   uint32_t datagram_bytes_ = 0;
   std::string codec_ = "auto";

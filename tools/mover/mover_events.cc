@@ -112,6 +112,7 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
           {"total_s", seconds(report.total)},
           {"first_block_ms", milliseconds(report.first_block)},
           {"blackout_ms", milliseconds(report.blackout)},
+          {"loss", report.loss},
           {"ledger", std::move(ledger)},
           {"rounds", rounds_json(report.rounds)},
           {"bytes",
