@@ -45,14 +45,6 @@ Result<std::unique_ptr<ContentStore>> open(const std::string& location,
 
 }  // namespace
 
-std::string content_index_in(const std::string& state_folder) {
-  return state_folder + "/content-index";
-}
-
-std::string content_key_in(const std::string& state_folder) {
-  return state_folder + "/content.key";
-}
-
 Result<ContentIndexLocation> parse_index_location(std::string_view text) {
   ContentIndexLocation location;
   if (!text.starts_with(kRedisScheme)) {

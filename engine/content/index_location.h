@@ -17,10 +17,6 @@
 
 namespace causeway {
 
-// In an agent's state folder, where nobody says otherwise.
-std::string content_index_in(const std::string& state_folder);
-std::string content_key_in(const std::string& state_folder);
-
 struct ContentIndexLocation {
   std::string folder;            // empty: Redis
   std::vector<RedisNode> nodes;  // of Redis

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "engine/content/index_location.h"
+#include "engine/content/state_paths.h"
 #include "tools/agent/recovery.h"
 
 namespace causeway {

@@ -1,54 +1,26 @@
 // causeway: the command line. One file a subcommand.
-#include <cstdio>
-
-#include "tools/causeway/command.h"
-#include "tools/causeway/exit_code.h"
-#include "tools/process/signal_watch.h"
+#include "tools/causeway/command_line.h"
 
 namespace causeway {
-
 namespace {
 
-int fail(const Error& error) {
-  fmt::print(stderr, "causeway: {}\n", error.message);
-  return exit_code(error.code);
-}
-
-int run(int argc, char** argv) {
-  auto signals = block_signals();
-  if (!signals) return fail(signals.error());
-  CommandContext context;
-  context.signal_fd = signals->get();
-  CLI::App app("Causeway moves running virtual machines between hosts.",
-               "causeway");
-  app.set_version_flag("--version", "causeway " CAUSEWAY_VERSION);
-  app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 all is well, 1 an error of Causeway's own, 2 a "
-      "wrong request;\nthe others stand in tools/README.md.");
-  add_demo_command(&app, &context);
-  add_agent_command(&app, &context);
-  add_guest_command(&app, &context);
-  add_migrate_command(&app, &context);
-  add_cancel_commands(&app, &context);
-  add_watch_command(&app, &context);
-  add_probe_command(&app, &context);
-  add_status_command(&app, &context);
-  add_decide_command(&app, &context);
-  add_pki_command(&app, &context);
-  add_index_command(&app, &context);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageExitCode;
-  }
-  CAUSEWAY_ASSERT(context.run);
-  const Status status = context.run();
-  if (!status) return fail(status.error());
-  return 0;
+void add_commands(CLI::App* app, CommandContext* context) {
+  add_demo_command(app, context);
+  add_agent_command(app, context);
+  add_guest_command(app, context);
+  add_migrate_command(app, context);
+  add_cancel_commands(app, context);
+  add_watch_command(app, context);
+  add_probe_command(app, context);
+  add_status_command(app, context);
+  add_decide_command(app, context);
+  add_pki_command(app, context);
+  add_index_command(app, context);
 }
 
 }  // namespace
 }  // namespace causeway
 
-int main(int argc, char** argv) { return causeway::run(argc, argv); }
+int main(int argc, char** argv) {
+  return causeway::run_command_line(argc, argv, causeway::add_commands);
+}

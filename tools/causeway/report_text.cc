@@ -69,7 +69,8 @@ std::string proof_text(const nlohmann::json& report) {
 std::string codec_text(const nlohmann::json& report) {
   const nlohmann::json& bytes = member(report, "bytes");
   std::string parts;
-  for (const char* method : {"zero", "raw", "deflated", "delta", "copy", "reference"}) {
+  for (const char* method :
+       {"zero", "raw", "deflated", "delta", "copy", "reference"}) {
     const uint64_t of_method = count_member(bytes, method);
     if (of_method == 0) continue;
     parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", method,

@@ -1,4 +1,5 @@
 #include "engine/content/index_location.h"
+#include "engine/content/state_paths.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "tools/causeway/index_view.h"
+#include "tools/index/index_view.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
