@@ -35,7 +35,7 @@ void* create_array(const redisReadTask* task, Count elements) {
 }
 
 void append_argument(std::string* out, std::string_view argument) {
-  fmt::format_to(std::back_inserter(*out), "${}\r\n", argument.size());
+  out->append("$" + std::to_string(argument.size()) + "\r\n");
   out->append(argument);
   out->append("\r\n");
 }

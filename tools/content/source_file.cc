@@ -98,8 +98,7 @@ Result<std::vector<std::string>> list_sources(
     }
   }
   std::ranges::sort(files);
-  const auto rest = std::ranges::unique(files);
-  files.erase(rest.begin(), rest.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
 }
 
