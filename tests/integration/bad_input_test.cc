@@ -292,7 +292,7 @@ TEST_F(BadInputTest, LanesThatCannotBe) {
       kInvalidArgument, "5 lanes are not possible; 4 at most");
   expect_failure(with({"10.8.0.1", "--wan-device", "net_af_packet0",
                        "--wan-address", "10.8.0.3/24"}),
-                 kInvalidArgument, "--wan-via excludes --wan-device");
+                 kInvalidArgument, "--wan-device excludes --wan-via");
 }
 
 TEST_F(BadInputTest, NoRightToKvm) {
