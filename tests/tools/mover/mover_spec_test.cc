@@ -185,5 +185,41 @@ TEST_F(MoverSpecPathTest, WhatIsWrongIsNamed) {
   EXPECT_THAT(refusal(), HasSubstr("\"path\" must be tcp or wan"));
 }
 
+class MoverSpecProbeTest : public ::testing::Test {
+ protected:
+  json spec_ = {
+      {"role", "probe-source"}, {"token", "000102030405060708090a0b0c0d0e0f"},
+      {"streams", 2},           {"duration_us", 5'000'000},
+      {"bytes", 1u << 30},      {"peer", "10.0.0.2:7000"}};
+  std::string refusal() {
+    const auto spec = parse_mover_spec(spec_.dump());
+    return spec ? "" : spec.error().message;
+  }
+};
+
+TEST_F(MoverSpecProbeTest, NeedsNoGuest) {
+  const auto source = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_EQ(source->role, MoverRole::kProbeSource);
+  EXPECT_EQ(source->peer, "10.0.0.2:7000");
+  EXPECT_EQ(source->probe_time, std::chrono::seconds(5));
+  EXPECT_EQ(source->probe_bytes, 1u << 30);
+  spec_["role"] = "probe-target";
+  EXPECT_THAT(refusal(), HasSubstr("\"listen\" must be a text"));
+  spec_["listen"] = "10.0.0.2:0";
+  EXPECT_EQ(parse_mover_spec(spec_.dump()).value().role,
+            MoverRole::kProbeTarget);
+}
+
+TEST_F(MoverSpecProbeTest, HasAnEnd) {
+  spec_["duration_us"] = 0;
+  EXPECT_THAT(refusal(), HasSubstr("\"duration_us\" must be 1 to"));
+  spec_["duration_us"] = 1'000'000'000'000;
+  EXPECT_THAT(refusal(), HasSubstr("\"duration_us\" must be 1 to"));
+  spec_["duration_us"] = 1;
+  spec_.erase("bytes");
+  EXPECT_THAT(refusal(), HasSubstr("\"bytes\" must be"));
+}
+
 }  // namespace
 }  // namespace causeway
