@@ -65,7 +65,7 @@ class LaneFlow {
   // out of date.
   bool rested(Instant now) const;
   // When silence means that the lane stalls; kNever: nothing is on its way.
-  Instant stalls_at() const;
+  Instant stalls_at(bool urgent) const;
 
   double bytes_s() const { return rate_ > 0 ? rate_ : kLaneRateUnknown; }
   bool measured() const { return rate_ > 0; }

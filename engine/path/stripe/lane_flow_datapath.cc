@@ -70,11 +70,12 @@ bool LaneFlow::rested(Instant now) const {
   return posted_ == acked_ && now >= heard_ + kLaneRestMax;
 }
 
-Instant LaneFlow::stalls_at() const {
+Instant LaneFlow::stalls_at(bool urgent) const {
   if (posted_ == acked_) return kNever;
   const Duration explained = rtt_ + transfer_time(unacked_bytes_, bytes_s());
-  return heard_ + std::clamp<Duration>(kLaneStallFactor * explained,
-                                       kLaneStallMin, kLaneStallMax);
+  const Duration least = urgent ? kLaneStallUrgent : kLaneStallMin;
+  return heard_ + std::clamp<Duration>(kLaneStallFactor * explained, least,
+                                       kLaneStallMax);
 }
 
 }  // namespace causeway

@@ -56,6 +56,8 @@ inline constexpr uint64_t kLaneFenceBytes = 128u << 10;
 // shorter than the silence after which the lane is dead.
 inline constexpr int kLaneStallFactor = 4;
 inline constexpr Duration kLaneStallMin = std::chrono::milliseconds(400);
+// While somebody stands still, bytes that go twice are cheaper than waiting.
+inline constexpr Duration kLaneStallUrgent = std::chrono::milliseconds(100);
 inline constexpr Duration kLaneStallMax = std::chrono::seconds(3);
 
 // A lane that looked too slow to be of use is tried with a record after so
@@ -76,6 +78,7 @@ static_assert(std::has_single_bit(kStripeWindowBytes));
 static_assert(stripe_window_bytes(1) == kStripeWindowBytes);
 static_assert(std::has_single_bit(stripe_window_bytes(kStreamsMax)));
 static_assert(kLaneWindowBytesMin >= 2 * kPutBytesMax);
+static_assert(kLaneStallUrgent < kLaneStallMin);
 static_assert(kLaneStallMin < kLaneStallMax);
 // A sleeper's own fds beside the lanes and the board: wake-up, shim, commands.
 static_assert(kStripeLanesMax + 1 + 8 <= WaitSet::kFdsMax);

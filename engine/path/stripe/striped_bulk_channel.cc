@@ -79,7 +79,7 @@ Instant StripedBulkChannel::wait_on(WaitSet& set) const {
     if (lane.channel == nullptr) continue;
     due = std::min(due, lane.channel->wait_on(set));
     if (!lane.stalled && other_flows(i)) {
-      due = std::min(due, lane.flow.stalls_at());
+      due = std::min(due, lane.flow.stalls_at(urgency_told_));
     }
   }
   if (no_lane_since_) due = std::min(due, *no_lane_since_ + options_.patience);

@@ -186,7 +186,8 @@ void StripedBulkChannel::watch_stalls(Instant now) {
   for (uint8_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     if (lane.channel == nullptr || !other_flows(i)) continue;
-    const bool stalls = !lane.stalled && now >= lane.flow.stalls_at();
+    const bool stalls =
+        !lane.stalled && now >= lane.flow.stalls_at(urgency_told_);
     if (!stalls && !lane.pledged) continue;
     lane.stalled = true;
     lane.pledged = false;

@@ -133,7 +133,7 @@ void StripedControlChannel::watch_stalls() {
   for (uint32_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     if (lane.channel == nullptr || !other_flows(i)) continue;
-    const bool stalls = !lane.stalled && now_ >= lane.flow.stalls_at();
+    const bool stalls = !lane.stalled && now_ >= lane.flow.stalls_at(urgent_);
     if (!stalls && !lane.pledged) continue;
     lane.stalled = true;
     lane.pledged = false;
@@ -330,7 +330,7 @@ Instant StripedControlChannel::wait_on(WaitSet& set) const {
     if (lane.channel == nullptr) continue;
     due = std::min(due, lane.channel->wait_on(set));
     if (!lane.stalled && other_flows(i)) {
-      due = std::min(due, lane.flow.stalls_at());
+      due = std::min(due, lane.flow.stalls_at(urgent_));
     }
   }
   if (no_lane_since_) due = std::min(due, *no_lane_since_ + patience_);

@@ -322,6 +322,23 @@ TEST_F(StripedBulk, SilentLaneHoldsAFenceUpForItsStallNoLonger) {
   EXPECT_LT(rig_->now() - start, kLaneStallMin + ms(300));
 }
 
+TEST_F(StripedBulk, SilentLaneIsNotWaitedForSoLongWhenItIsUrgent) {
+  for (uint32_t silent = 0; silent < 2; ++silent) {
+    posted_.clear();
+    open({line(100e6, ms(5)), line(100e6, ms(5))});
+    post_bytes(4u << 20);
+    fence(1);
+    sender_->set_urgent(true);
+    const Instant start = rig_->now();
+    post_bytes(2 * kPutBytesMax, 2);
+    ASSERT_TRUE(sender_->poll(rig_->now()));
+    rig_->link(silent).hold(true);
+    fence(2);
+    EXPECT_LT(rig_->now() - start, kLaneStallMin);
+    expect_each_landed_once();
+  }
+}
+
 // Lanes die, fall silent, speak again and come back at random.
 TEST_F(StripedBulk, RandomDeathsLoseNothingAndDoubleNothing) {
   const uint64_t seed = std::random_device{}();
