@@ -14,7 +14,8 @@
 //                   last 6 bytes -> source u32, sector u40, little-endian
 //
 // A hash of few short entries is a list in one allocation (listpack, up to
-// hash-max-listpack-entries, 128): measured figures in README.md. Each command
+// hash-max-listpack-entries, 512): 25 bytes a block from 16 Mi blocks on, more
+// as long as there are few (README.md). Each command
 // has one key, so that slots may move at any time. The numbers of a new index
 // begin anywhere: when a node loses its memory, and with it the sources, what
 // is left of their places is not taken for other sources'.
