@@ -60,6 +60,11 @@ class GroupSender {
   // Instead of sending it: it will not go.
   void drop();
 
+  // While bytes before the stream's first group are under way by themselves,
+  // its groups stay open: at the peer they are too, and there is no more room
+  // there than here.
+  void hold(uint16_t stream, bool held);
+
   // Either may come late, twice, or not at all.
   void on_acked(Id id);
   void on_lost(Id id);
@@ -122,6 +127,7 @@ class GroupSender {
   size_t next_index_ = 0;  // of the last group
   size_t symbols_ = 0;     // ... has so many
   std::array<uint64_t, UINT8_MAX + 1> landed_to_{};
+  std::bitset<UINT8_MAX + 1> held_;  // streams
   bool may_owe_ = false;  // something was lost since next_owed() looked
 
   ErasureCode code_;

@@ -94,6 +94,11 @@ void GroupSender::drop() {
   on_lost(id);
 }
 
+void GroupSender::hold(uint16_t stream, bool held) {
+  held_.set(stream, held);
+  close_landed();
+}
+
 void GroupSender::on_acked(Id id) {
   Group* group = find(id);
   if (group == nullptr) return;
@@ -163,7 +168,7 @@ void GroupSender::close_landed() {
   while (count_ > 0) {
     const Group& group = at(first_);
     const bool going = count_ == 1 && sending();
-    if (going || !group.landed()) return;
+    if (going || !group.landed() || held_.test(group.head.stream)) return;
     landed_to_[group.head.stream] = group.head.end();
     ++first_;
     --count_;

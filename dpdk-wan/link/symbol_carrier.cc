@@ -24,16 +24,19 @@ void SymbolCarrier::start(uint16_t stream, uint64_t position) {
   flow.carried = true;
   flow.from = flow.cut = position;
   flow.stream_acked = rings_[stream]->out.released();
+  sender_.hold(stream, flow.stream_acked < position);
 }
 
 void SymbolCarrier::abandon(uint16_t stream) {
   flows_[stream].abandoned = true;
+  sender_.hold(stream, false);
   flows_[stream].cut = rings_[stream]->out.written();
 }
 
 void SymbolCarrier::on_stream_acked(uint16_t stream, uint64_t offset) {
   Flow& flow = flows_[stream];
   flow.stream_acked = std::max(flow.stream_acked, offset);
+  if (flow.stream_acked >= flow.from) sender_.hold(stream, false);
 }
 
 void SymbolCarrier::on_records_acked(uint64_t offset) {

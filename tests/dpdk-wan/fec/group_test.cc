@@ -210,6 +210,28 @@ TEST_F(Symbols, ThatBreakTheRulesAreRefused) {
   EXPECT_EQ(opened, kFecGroupsOpenMax);
 }
 
+// What the peer cannot count as landed is not forgotten here either, else it
+// would be given more groups than it has room for.
+TEST_F(Symbols, StayOpenWhileBytesBeforeThemAreUnderWay) {
+  sender_.hold(0, true);
+  size_t groups = 0;
+  for (; sender_.ready(); ++groups) {
+    cut(head(1000 + groups * 10, 10, 1));
+    for (const auto& symbol : symbols_) ASSERT_TRUE(receiver_.take(symbol));
+    symbols_.clear();
+    sender_.on_acked(groups << 8);
+    ASSERT_LE(groups, kFecGroupsOpenMax);
+  }
+  EXPECT_EQ(groups, kFecGroupsOpenMax);
+  EXPECT_EQ(sender_.landed_to(0), 0U);
+  places_.append(0, std::vector<std::byte>(1000));
+  receiver_.stream_moved(0);
+  EXPECT_EQ(places_.end(0), 1000U + groups * 10);
+  sender_.hold(0, false);
+  EXPECT_TRUE(sender_.idle());
+  EXPECT_EQ(sender_.landed_to(0), places_.end(0));
+}
+
 TEST_F(Symbols, AnswersThatMakeNoSenseAreNotHeeded) {
   cut(head(0, 500, 1));
   for (const GroupSender::Id id : {~0ull, 0x1ffull, 0x0600ull, 0x06ull}) {
