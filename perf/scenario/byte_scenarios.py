@@ -20,9 +20,10 @@ CHANGED_BYTES = 50 * MIB
 
 
 def memory_files(pid):
-    """The memfds of a VMM, by their paths under /proc."""
-    return [path for path in glob.glob(f"/proc/{pid}/fd/*")
-            if os.readlink(path).startswith("/memfd:causeway-ram-")]
+    """The memfds of a VMM, by their paths under /proc; one has several."""
+    paths = {os.readlink(path): path for path in glob.glob(f"/proc/{pid}/fd/*")}
+    return [path for name, path in paths.items()
+            if name.startswith("/memfd:causeway-ram-")]
 
 
 def reference(options, *arguments):
