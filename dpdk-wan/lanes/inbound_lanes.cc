@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 #include "engine/base/assert.h"
@@ -96,10 +97,30 @@ void InboundLanes::run(uint32_t lane, WanListener first) {
   }
 }
 
+// A stream that nobody reads any more: its end tells the peer.
+class Nowhere final : public PutSink {
+ public:
+  Result<std::span<std::byte>> begin(const PutHead&) override { return gone(); }
+  Status end(const PutHead&) override { return gone(); }
+
+ private:
+  static Error gone() {
+    return make_error(ErrorCode::kInternal, "Nobody takes what comes here.");
+  }
+};
+
+void refuse_streams(InboundPath& path, uint64_t workers) {
+  Nowhere nowhere;
+  for (; workers != 0; workers &= workers - 1) {
+    const auto worker = static_cast<uint32_t>(std::countr_zero(workers));
+    [[maybe_unused]] const auto gone = path.accept_bulk(worker, nowhere);
+  }
+}
+
 // From its opening to its end; the link is gone on return.
 void InboundLanes::serve(uint32_t lane, WanListener::Lane accepted) {
   // First the board: who waits for the watch takes lanes from there.
-  board_.post(lane, *accepted.path);
+  refuse_streams(*accepted.path, board_.post(lane, *accepted.path));
   watch_.up(lane, accepted.thread->link(), accepted.peer, monotonic_now());
   const bool broke = accepted.thread->await_end(watch_.stop_fd()) &&
                      !accepted.thread->link().end().orderly;

@@ -75,25 +75,37 @@ class LaneBoard {
     // Calls take(lane, lease) for each such lane.
     template <typename Take>
     void look(Take&& take) {
-      std::array<Lease, kStripeLanesMax> leases;
-      board_.show(*this, leases);
-      for (uint32_t lane = 0; lane < kStripeLanesMax; ++lane) {
-        if (leases[lane].path() != nullptr) take(lane, std::move(leases[lane]));
-      }
+      look(0, std::forward<Take>(take));
+    }
+    // The last look, of a channel that takes nothing any more: of lanes that
+    // are posted from now on, post() tells the opener so.
+    template <typename Take>
+    void look_and_refuse(uint32_t worker, Take&& take) {
+      look(1ull << worker, std::forward<Take>(take));
     }
     int fd() const { return posted_.fd(); }  // readable: stale
     bool closed() const { return board_.closed_.load(); }
 
    private:
     friend class LaneBoard;
+    template <typename Take>
+    void look(uint64_t refuse, Take&& take) {
+      std::array<Lease, kStripeLanesMax> leases;
+      board_.show(*this, leases, refuse);
+      for (uint32_t lane = 0; lane < kStripeLanesMax; ++lane) {
+        if (leases[lane].path() != nullptr) take(lane, std::move(leases[lane]));
+      }
+    }
     LaneBoard& board_;
     Notifier posted_;
     uint64_t seen_posts_ = 0;
     std::array<uint64_t, kStripeLanesMax> seen_{};
   };
 
-  // Opener. The lane's former path has been withdrawn and is not in use.
-  void post(uint32_t lane, LanePath& path) {
+  // Opener. The lane's former path has been withdrawn and is not in use. The
+  // workers, a bit each, whose channels at this end take nothing any more: the
+  // opener lets the lane's streams of these go, so that the peer learns it.
+  uint64_t post(uint32_t lane, LanePath& path) {
     const std::lock_guard lock(mutex_);
     Slot& slot = slots_[lane];
     CAUSEWAY_ASSERT(slot.path == nullptr && slot.leases.load() == 0);
@@ -101,6 +113,7 @@ class LaneBoard {
     slot.post = posts_.load() + 1;
     posts_.store(slot.post);
     for (const View* view : views_) view->posted_.notify();
+    return refused_;
   }
   void withdraw(uint32_t lane) {
     const std::lock_guard lock(mutex_);
@@ -131,8 +144,10 @@ class LaneBoard {
   };
 
   // Under one lock with post(), so that no notification comes after the drain.
-  void show(View& view, std::array<Lease, kStripeLanesMax>& leases) {
+  void show(View& view, std::array<Lease, kStripeLanesMax>& leases,
+            uint64_t refuse) {
     const std::lock_guard lock(mutex_);
+    refused_ |= refuse;
     view.posted_.drain();
     view.seen_posts_ = posts_.load();
     for (uint32_t lane = 0; lane < kStripeLanesMax; ++lane) {
@@ -148,6 +163,8 @@ class LaneBoard {
   std::atomic<uint64_t> posts_{0};
   std::atomic<bool> closed_{false};
   std::array<Slot, kStripeLanesMax> slots_;
+  uint64_t refused_ = 0;  // a bit a worker
+  static_assert(kStreamsMax <= 64);
   std::vector<View*> views_;
 };
 

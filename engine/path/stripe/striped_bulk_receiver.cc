@@ -19,25 +19,31 @@ StripedBulkReceiver::StripedBulkReceiver(InboundBoard& board, uint32_t worker,
   take_lanes();
 }
 
-StripedBulkReceiver::~StripedBulkReceiver() = default;
+StripedBulkReceiver::~StripedBulkReceiver() {
+  if (!broken_) hang_up();
+}
 
 void StripedBulkReceiver::LaneSink::open() {
   if (place_ == nullptr) place_.reset(new std::byte[kPutBytesMax]);
 }
 
-// The set-up of a lane, whenever it comes.
 void StripedBulkReceiver::take_lanes() {
-  board_.look([this](uint32_t index, InboundBoard::Lease lease) {
-    Lane& lane = lanes_[index];
-    CAUSEWAY_ASSERT(lane.receiver == nullptr);
-    lane.sink.open();
-    auto receiver = lease.path()->accept_bulk(worker_, lane.sink);
-    if (!receiver) return;
-    lane.lease = std::move(lease);
-    lane.receiver = std::move(receiver).value();
-    lane.closed = false;
-    no_lane_since_.reset();
+  board_.look([this](uint32_t lane, InboundBoard::Lease lease) {
+    take_lane(lane, std::move(lease));
   });
+}
+
+// The set-up of a lane, whenever it comes.
+void StripedBulkReceiver::take_lane(uint32_t index, InboundBoard::Lease lease) {
+  Lane& lane = lanes_[index];
+  CAUSEWAY_ASSERT(lane.receiver == nullptr);
+  lane.sink.open();
+  auto receiver = lease.path()->accept_bulk(worker_, lane.sink);
+  if (!receiver) return;
+  lane.lease = std::move(lease);
+  lane.receiver = std::move(receiver).value();
+  lane.closed = false;
+  no_lane_since_.reset();
 }
 
 Result<bool> StripedBulkReceiver::poll(Instant now) {
@@ -50,8 +56,13 @@ Result<bool> StripedBulkReceiver::poll(Instant now) {
   return moved;
 }
 
-// The sender learns at once, not when its buffers are full.
+// The sender learns at once, not when its buffers are full; by lanes that are
+// here and have not been looked at, too, and by those that come.
 void StripedBulkReceiver::hang_up() {
+  board_.look_and_refuse(worker_,
+                         [this](uint32_t lane, InboundBoard::Lease lease) {
+                           take_lane(lane, std::move(lease));
+                         });
   for (Lane& lane : lanes_) {
     if (lane.receiver != nullptr) {
       past_wire_bytes_ += lane.receiver->wire_bytes();

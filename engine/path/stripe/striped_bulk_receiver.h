@@ -62,6 +62,7 @@ class StripedBulkReceiver final : public BulkReceiver {
   };
 
   void take_lanes();
+  void take_lane(uint32_t index, InboundBoard::Lease lease);
   Result<bool> poll_lane(Lane& lane, Instant now);
   void lane_broke(Lane& lane, Error error);
   Result<bool> poll_lanes(Instant now);
