@@ -2,10 +2,11 @@
 // by the target's placement (engine/migration), one sink a worker.
 //
 // Called by the one thread that drives the receiver, in the order of the
-// channel (of a striped one in any order, each put once): begin(head), the receiver stores head.payload_bytes at the place it
-// was given, then end(head). Heads come from outside: begin() checks region,
-// range and length before anything is stored; an Error ends the connection.
-// The data path: no allocation, no log in either.
+// channel (of a striped one in any order, each put once): begin(head), the
+// receiver stores head.payload_bytes at the place it was given, then end(head).
+// Heads come from outside: begin() checks region, range and length before
+// anything is stored; an Error ends the connection. The data path: no
+// allocation, no log in either.
 #pragma once
 
 #include <cstddef>

@@ -123,8 +123,8 @@ TEST_F(KvmMigrationTest, OverTheWanPathByCubicInSmallDatagrams) {
 // Text, zeros and random words; parts of the hot pages change.
 TEST_F(KvmMigrationTest, DeflatedAndAsDeltas) {
   const json report =
-      move({"--memory", "96M", "--disk", "32M", "--content",
-            "shares:0.5,0.25", "--workload", "hotset:20M,0.2,0.1"},
+      move({"--memory", "96M", "--disk", "32M", "--content", "shares:0.5,0.25",
+            "--workload", "hotset:20M,0.2,0.1"},
            {"--codec", "deflate:1", "--max-blackout", "5ms"});
   const json& bytes = report.at("bytes");
   for (const char* method : {"zero", "raw", "deflated", "delta"}) {
