@@ -118,7 +118,13 @@ void Asking::acknowledge(DirtyLog& log, Version version, RegionId region) {
   } else {
     acknowledge(log, version, region, {0, end});
   }
-  if (!missing_.empty()) missing_[region].view().clear_range(0, end);
+  if (missing_.empty()) return;
+  const BitmapView missing = missing_[region].view();
+  for (auto run = missing.next_run(0, end); run;
+       run = missing.next_run(run->end(), end)) {
+    image_.digests(region).set_zero(run->first, run->count);
+  }
+  missing.clear_range(0, end);
 }
 
 void Asking::acknowledge(DirtyLog& log, Version version, RegionId region,

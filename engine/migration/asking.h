@@ -28,8 +28,7 @@ class Asking {
   static constexpr uint64_t kSampleGroups = 128;
   static constexpr uint64_t kSampleGroupBlocks = 64;
 
-  Asking(DedupMode mode, const GuestImage& image)
-      : mode_(mode), image_(image) {}
+  Asking(DedupMode mode, GuestImage& image) : mode_(mode), image_(image) {}
 
   // The target's word. Nothing to offer, or `able` false: no round asks.
   void offered(const std::optional<ContentOffer>& offer, bool able);
@@ -48,7 +47,8 @@ class Asking {
   // Of any round before the last. kPeerBroken: see mark_missing().
   Status missing(const MissingMessage& message);
   // The round has landed, and `asked` blocks of it were named. Acknowledges
-  // what the target has now.
+  // what the target has now; the source's digests of what it misses are
+  // forgotten: they speak of no content that it has, as a delta's base must.
   void landed(DirtyLog& log, Version version, uint64_t asked);
 
   uint64_t asked_blocks() const { return asked_; }  // in the last such round
@@ -64,7 +64,7 @@ class Asking {
                    const BitRun& landed);
 
   const DedupMode mode_;
-  const GuestImage& image_;
+  GuestImage& image_;
   std::optional<ContentOffer> offer_;
   RoundKind kind_ = RoundKind::kSend;
   bool ended_ = true;  // no round asks any more

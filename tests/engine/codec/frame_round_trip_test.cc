@@ -58,8 +58,9 @@ class Memory final : public FrameTarget {
     }
     return {};
   }
-  Status missing(uint64_t block, BlockMethod) override {
+  Status missing(uint64_t block, BlockMethod method) override {
     lacking.push_back(block);
+    only_copies_lack &= method == BlockMethod::kCopy;
     return {};
   }
   uint64_t digest(uint64_t block) const {
@@ -70,6 +71,7 @@ class Memory final : public FrameTarget {
   std::map<uint64_t, Block> blocks;
   std::map<ContentDigest, Block> contents;
   std::vector<uint64_t> lacking;
+  bool only_copies_lack = true;
   std::vector<ContentDigest> announced;
 };
 
@@ -357,6 +359,7 @@ TEST_F(RoundTrip, RandomMixesComeOutAsTheyWentIn) {
     for (const uint64_t lacking : memory_.lacking) {
       memory_.blocks[lacking] = guest[lacking];
     }
+    ASSERT_TRUE(memory_.only_copies_lack);
     memory_.lacking.clear();
     for (uint32_t i = 0; i < encoder_.blocks(); ++i) {
       const uint64_t number = encoder_.block(i);
