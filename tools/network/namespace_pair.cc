@@ -16,6 +16,9 @@ constexpr const char* kDevices[][2] = {{"host-a", "host-b"},
                                        {"host-a2", "host-b2"}};
 constexpr const char* kMiddleDevices[][2] = {{"wan-a", "wan-b"},
                                              {"wan-a2", "wan-b2"}};
+// Locally administered.
+constexpr const char* kMacs[][2] = {{"02:00:00:4d:00:01", "02:00:00:4d:00:02"},
+                                    {"02:00:00:4d:01:01", "02:00:00:4d:01:02"}};
 
 Status run_tool(const std::vector<std::string>& argv) {
   SpawnOptions options;
@@ -40,6 +43,16 @@ Status set_up_host(int host, int cable, const std::string& mtu) {
       run_ip({"address", "add", std::string(kAddresses[cable][host]) + "/30",
               "dev", device}));
   return run_ip({"link", "set", device, "mtu", mtu, "up"});
+}
+
+// A line that loses frames loses ARP's as well, and after three lost requests
+// the kernel has no route to the host: hosts at the ends of a real line have
+// routers for neighbours, which do not ask across it.
+Status introduce(int host, int cable) {
+  const int other = 1 - host;
+  return run_ip({"neighbour", "replace", kAddresses[cable][other], "lladdr",
+                 kMacs[cable][other], "dev", kDevices[cable][host], "nud",
+                 "permanent"});
 }
 
 // A link between a device here and one in the namespace of that thread.
@@ -86,8 +99,11 @@ Status NamespacePair::join(Wiring wiring, int mtu, int cable) {
                    ? join_by_middle(cable, mtu_text)
                    : join_directly(cable));
   for (int i = 0; i < kHosts; ++i) {
-    CAUSEWAY_TRY(
-        hosts_[i]->run([&] { return set_up_host(i, cable, mtu_text); }));
+    const auto set_up = [&]() -> Status {
+      CAUSEWAY_TRY(set_up_host(i, cable, mtu_text));
+      return wiring == Wiring::kThroughMiddle ? introduce(i, cable) : Status{};
+    };
+    CAUSEWAY_TRY(hosts_[i]->run(set_up));
   }
   return {};
 }
@@ -105,6 +121,7 @@ Status NamespacePair::join_by_middle(int cable, const std::string& mtu) {
     const char* const far_end = kMiddleDevices[cable][i];
     const auto join = [&]() -> Status {
       CAUSEWAY_TRY(add_link(device, far_end, middle));
+      CAUSEWAY_TRY(run_ip({"link", "set", device, "address", kMacs[cable][i]}));
       return send_single_frames(device);
     };
     CAUSEWAY_TRY(hosts_[i]->run(join));

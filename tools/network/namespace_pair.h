@@ -7,7 +7,8 @@
 //
 // In the middle, a third namespace, somebody has to carry the frames from one
 // interface to the other (tools/wan-emulator). The hosts then send frames of
-// at most their MTU: segmentation is not left to the interface.
+// at most their MTU: segmentation is not left to the interface; and they know
+// each other's MAC address without asking.
 //
 // Not thread-safe.
 #pragma once
