@@ -36,6 +36,18 @@ Error broken(fmt::format_string<Args...> format, Args&&... args) {
                     std::forward<Args>(args)...);
 }
 
+constexpr unsigned kPieceKindShift = 14;
+static_assert(kPieceBytesMax == 1u << kPieceKindShift);
+
+// Without its name.
+ContentPiece unpack_piece(const std::byte* at) {
+  const auto head = load<uint16_t>(at);
+  ContentPiece piece;
+  piece.kind = static_cast<PieceKind>(head >> kPieceKindShift);
+  piece.bytes = (head & (kPieceBytesMax - 1)) + 1;
+  return piece;
+}
+
 FrameRun unpack_run(uint32_t bits) {
   return {static_cast<BlockMethod>(bits & 7), ((bits >> 3) & 63) + 1,
           bits >> 9};
@@ -64,6 +76,33 @@ Status parse_runs(const std::byte* at, FrameParts& parts) {
   return {};
 }
 
+// What of `rest` the pieces are: a list of variable length, which ends where
+// the last of the pieced runs is made up.
+Result<size_t> measure_pieces(std::span<const std::byte> rest,
+                              const FrameParts& parts) {
+  const size_t bytes_before = rest.size();
+  size_t pieces = 0;
+  for (const FrameRun& run : parts.runs()) {
+    if (run.method != BlockMethod::kPieced) continue;
+    for (size_t missing = run.blocks * kBlockBytes; missing > 0;) {
+      const bool is_there =
+          rest.size() >= kPieceHeadBytes &&
+          rest.size() >= wire_bytes(unpack_piece(rest.data()));
+      if (!is_there || ++pieces > kFramePiecesMax) {
+        return broken("The pieces of a frame end {} bytes before a run does.",
+                      missing);
+      }
+      const ContentPiece piece = take_piece(rest);
+      if (piece.bytes > missing) {
+        return broken("A piece of {} bytes stands where a run lacks {}.",
+                      piece.bytes, missing);
+      }
+      missing -= piece.bytes;
+    }
+  }
+  return bytes_before - rest.size();
+}
+
 // Cuts `rest` into the parts whose lengths the runs have told.
 Status cut_parts(std::span<const std::byte> rest, FrameParts& parts) {
   const size_t references =
@@ -71,7 +110,12 @@ Status cut_parts(std::span<const std::byte> rest, FrameParts& parts) {
   const size_t bases = parts.of(BlockMethod::kDelta) * kDeltaBaseBytes;
   const size_t copies = parts.of(BlockMethod::kCopy) * kBlockCopyBytes;
   const size_t raw = parts.of(BlockMethod::kRaw) * kBlockBytes;
-  const size_t needed = references + bases + copies + raw;
+  const size_t fixed = references + bases + copies;
+  size_t pieces = 0;
+  if (rest.size() >= fixed) {
+    CAUSEWAY_ASSIGN(pieces, measure_pieces(rest.subspan(fixed), parts));
+  }
+  const size_t needed = fixed + pieces + raw;
   if (rest.size() < needed) {
     return broken("A frame has {} bytes behind its runs, which need {}.",
                   rest.size(), needed);
@@ -84,6 +128,7 @@ Status cut_parts(std::span<const std::byte> rest, FrameParts& parts) {
   parts.references = cut(references);
   parts.bases = cut(bases);
   parts.copies = cut(copies);
+  parts.pieces = cut(pieces);
   parts.raw = cut(raw);
   parts.stream = rest;
   return {};
@@ -120,6 +165,8 @@ const char* block_method_name(BlockMethod method) {
       return "raw";
     case BlockMethod::kCopy:
       return "copy";
+    case BlockMethod::kPieced:
+      return "pieced";
   }
   return "unknown";
 }
@@ -130,6 +177,25 @@ void store_run(const FrameRun& run, std::byte* out) {
   const uint32_t bits =
       static_cast<uint32_t>(run.method) | (run.blocks - 1) << 3 | run.gap << 9;
   std::memcpy(out, &bits, sizeof bits);
+}
+
+void store_piece(const ContentPiece& piece, std::byte* out) {
+  CAUSEWAY_ASSERT(piece.bytes > 0 && piece.bytes <= kPieceBytesMax);
+  const auto head = static_cast<uint16_t>(
+      (piece.bytes - 1) | static_cast<uint32_t>(piece.kind) << kPieceKindShift);
+  std::memcpy(out, &head, sizeof head);
+  if (!piece.has_name()) return;
+  std::memcpy(out + kPieceHeadBytes, piece.name.data(), piece.name.size());
+}
+
+ContentPiece take_piece(std::span<const std::byte>& bytes) {
+  ContentPiece piece = unpack_piece(bytes.data());
+  if (piece.has_name()) {
+    std::memcpy(piece.name.data(), bytes.data() + kPieceHeadBytes,
+                piece.name.size());
+  }
+  bytes = bytes.subspan(wire_bytes(piece));
+  return piece;
 }
 
 void seal_frame(std::span<std::byte> frame, size_t runs, uint32_t blocks,

@@ -7,8 +7,8 @@
 //   +--------+------+--------+-------+-------+------+------------+-------+
 //   | format | runs | blocks | stage | check | runs | references | bases |
 //   +--------+------+--------+-------+-------+------+------------+-------+
-//                                   | copies | raw blocks | stream ...   |
-//                                   +--------+------------+--------------+
+//                          | copies | pieces | raw blocks | stream ... |
+//                          +--------+--------+------------+------------+
 //
 //   format      1
 //   stage       what made the stream: 0 there is none, 1 deflate (RFC 1951)
@@ -21,6 +21,9 @@
 //               target has in this place, against which the delta was made. The
 //               version of that says nothing more: the same content may have
 //               come again in a later one
+//   pieces      for each run of blocks that are pieced, what its bytes are made
+//               of, in order: u16, bits 0-13 the bytes - 1, 14-15 the kind (see
+//               PieceKind), and if it has a name, its 8 bytes
 //   copy        u64 region (its high 16 bits) and block, u64 digest of what the
 //               target has there in the same guest
 //   raw         4096 bytes a block
@@ -48,8 +51,9 @@ enum class BlockMethod : uint8_t {
   kDeflated = 3,
   kRaw = 4,
   kCopy = 5,
+  kPieced = 6,
 };
-inline constexpr size_t kBlockMethods = 6;
+inline constexpr size_t kBlockMethods = 7;
 const char* block_method_name(BlockMethod method);  // "zero", for the report
 
 enum class FrameStage : uint8_t { kNone = 0, kDeflate = 1 };
@@ -71,6 +75,34 @@ struct BlockCopy {
   bool operator==(const BlockCopy&) const = default;
 };
 inline constexpr size_t kBlockCopyBytes = 16;
+
+// A part of some blocks, and what it is called: in the content index as well,
+// but found where no block begins (engine/content/content_cutter.h).
+enum class PieceKind : uint8_t {
+  kBeside = 0,     // in no index; maybe behind what was found last
+  kSector = 1,     // at the place that the index has
+  kByContent = 2,  // at a cut in the sector that the index has
+  kZero = 3,       // zeros
+};
+struct ContentPiece {
+  PieceKind kind = PieceKind::kBeside;
+  uint32_t bytes = 0;  // 1 to kPieceBytesMax
+  ContentDigest name{};
+  constexpr bool has_name() const { return kind != PieceKind::kZero; }
+  constexpr bool is_indexed() const {
+    return kind == PieceKind::kSector || kind == PieceKind::kByContent;
+  }
+  bool operator==(const ContentPiece&) const = default;
+};
+inline constexpr size_t kPieceHeadBytes = 2;
+
+// How many bytes the piece is in a frame.
+constexpr size_t wire_bytes(const ContentPiece& piece) {
+  return kPieceHeadBytes + (piece.has_name() ? kContentDigestBytes : 0);
+}
+void store_piece(const ContentPiece& piece, std::byte* out);
+// Takes the first piece off `bytes`, which parse_frame() has looked at.
+ContentPiece take_piece(std::span<const std::byte>& bytes);
 
 // Block numbers fit 34 bits (kRegionBytesMax); unpack_place() takes any bits.
 inline constexpr unsigned kPlaceBlockBits = 48;
@@ -104,6 +136,7 @@ struct FrameParts {
   std::span<const std::byte> references;
   std::span<const std::byte> bases;
   std::span<const std::byte> copies;
+  std::span<const std::byte> pieces;
   std::span<const std::byte> raw;
   std::span<const std::byte> stream;
 

@@ -4,6 +4,7 @@ namespace causeway {
 
 FrameDecoder::FrameDecoder()
     : material_(new std::byte[kFrameBytesMax]),
-      block_(new std::byte[kBlockBytes]) {}
+      block_(new std::byte[kBlockBytes]),
+      piece_(new std::byte[kPieceBytesMax]) {}
 
 }  // namespace causeway

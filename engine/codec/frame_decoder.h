@@ -38,6 +38,7 @@ class FrameDecoder {
     std::span<const std::byte> references;
     std::span<const std::byte> bases;
     std::span<const std::byte> copies;
+    std::span<const std::byte> pieces;
     std::span<const std::byte> raw;
     std::span<const std::byte> material;
   };
@@ -49,10 +50,15 @@ class FrameDecoder {
                     FrameTarget& target);
   Status decode_reference(uint64_t block, Cursor& at, FrameTarget& target);
   Status decode_delta(uint64_t block, Cursor& at, FrameTarget& target);
+  Status decode_pieces(const FrameRun& run, uint64_t first, Cursor& at,
+                       FrameTarget& target);
+  void look_up(const FrameParts& parts, FrameTarget& target);
   Status decode_copy(uint64_t block, Cursor& at, FrameTarget& target);
 
   std::unique_ptr<std::byte[]> material_;
   std::unique_ptr<std::byte[]> block_;  // base, then the block made of it
+  std::unique_ptr<std::byte[]> piece_;
+  std::array<ContentDigest, kFrameBlocksMax + kFramePiecesMax> names_;
   Inflater inflater_;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "engine/base/assert.h"
@@ -6,10 +7,6 @@
 
 namespace causeway {
 namespace {
-
-// References lie in a frame as they are in memory.
-static_assert(sizeof(ContentDigest) == kContentDigestBytes &&
-              alignof(ContentDigest) == 1);
 
 std::span<const std::byte> take(std::span<const std::byte>& from,
                                 size_t bytes) {
@@ -30,12 +27,9 @@ Result<std::array<uint32_t, kBlockMethods>> FrameDecoder::decode(
   }
   CAUSEWAY_ASSIGN(const auto material, inflate(parts));
   CAUSEWAY_TRY(check_material(parts, material));
-  Cursor at{parts.references, parts.bases, parts.copies, parts.raw, material};
-  if (const uint32_t references = parts.of(BlockMethod::kReference)) {
-    target.look_up(
-        {reinterpret_cast<const ContentDigest*>(parts.references.data()),
-         references});
-  }
+  Cursor at{parts.references, parts.bases, parts.copies,
+            parts.pieces,     parts.raw,   material};
+  look_up(parts, target);
   uint64_t block = span.first;
   for (const FrameRun& run : parts.runs()) {
     block += run.gap;
@@ -43,8 +37,31 @@ Result<std::array<uint32_t, kBlockMethods>> FrameDecoder::decode(
     block += run.blocks;
   }
   CAUSEWAY_ASSERT(at.references.empty() && at.bases.empty() &&
-                  at.copies.empty() && at.raw.empty() && at.material.empty());
+                  at.copies.empty() && at.pieces.empty() && at.raw.empty() &&
+                  at.material.empty());
   return parts.blocks;
+}
+
+// In the order of the runs, which have them in two parts.
+void FrameDecoder::look_up(const FrameParts& parts, FrameTarget& target) {
+  static_assert(sizeof(ContentDigest) == kContentDigestBytes);
+  size_t count = 0;
+  auto references = parts.references;
+  auto pieces = parts.pieces;
+  for (const FrameRun& run : parts.runs()) {
+    if (run.method == BlockMethod::kReference) {
+      const auto names = take(references, run.blocks * kContentDigestBytes);
+      std::memcpy(&names_[count], names.data(), names.size());
+      count += run.blocks;
+    } else if (run.method == BlockMethod::kPieced) {
+      for (size_t bytes = run.blocks * kBlockBytes; bytes > 0;) {
+        const ContentPiece piece = take_piece(pieces);
+        if (piece.is_indexed()) names_[count++] = piece.name;
+        bytes -= piece.bytes;
+      }
+    }
+  }
+  if (count > 0) target.look_up(std::span(names_).first(count));
 }
 
 Result<std::span<const std::byte>> FrameDecoder::inflate(
@@ -108,6 +125,8 @@ Status FrameDecoder::decode_run(const FrameRun& run, uint64_t first, Cursor& at,
         CAUSEWAY_TRY(decode_copy(first + i, at, target));
       }
       return {};
+    case BlockMethod::kPieced:
+      return decode_pieces(run, first, at, target);
   }
   CAUSEWAY_ASSERT(false);  // parse_frame() knows all methods
 }
@@ -134,6 +153,38 @@ Status FrameDecoder::decode_delta(uint64_t block, Cursor& at,
   std::memcpy(block_.get(), base, kBlockBytes);
   apply_delta(delta, block_.get());
   return target.place(block, {block_.get(), kBlockBytes});
+}
+
+// Fills one block after another; a block of which something is not here is
+// missing, its neighbours are not.
+Status FrameDecoder::decode_pieces(const FrameRun& run, uint64_t first,
+                                   Cursor& at, FrameTarget& target) {
+  size_t filled = 0;  // of the block at hand
+  bool whole = true;
+  for (const uint64_t end = first + run.blocks; first < end;) {
+    const ContentPiece piece = take_piece(at.pieces);
+    const std::span<std::byte> bytes(piece_.get(), piece.bytes);
+    bool found = piece.has_name() && target.piece(piece, bytes);
+    if (piece.kind == PieceKind::kZero) {
+      std::ranges::fill(bytes, std::byte{0});
+      found = true;
+    }
+    for (size_t used = 0; used < bytes.size();) {
+      const size_t part = std::min(bytes.size() - used, kBlockBytes - filled);
+      std::memcpy(block_.get() + filled, bytes.data() + used, part);
+      used += part;
+      filled += part;
+      whole = whole && found;
+      if (filled < kBlockBytes) continue;
+      CAUSEWAY_TRY(whole ? target.place(first, {block_.get(), kBlockBytes})
+                         : target.missing(first, BlockMethod::kPieced));
+      ++first;
+      filled = 0;
+      whole = true;
+    }
+  }
+  CAUSEWAY_ASSERT(filled == 0);  // parse_frame() has added them up
+  return {};
 }
 
 Status FrameDecoder::decode_copy(uint64_t block, Cursor& at,

@@ -6,6 +6,7 @@ namespace causeway {
 FrameEncoder::FrameEncoder()
     : copies_(new std::byte[kFrameBytesMax]),
       material_(new std::byte[kFrameBytesMax]),
-      base_(new std::byte[kBlockBytes]) {}
+      base_(new std::byte[kBlockBytes]),
+      pieces_(new ContentPiece[kFramePiecesMax]) {}
 
 }  // namespace causeway

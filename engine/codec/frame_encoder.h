@@ -19,6 +19,7 @@
 
 #include "engine/base/bitmap.h"
 #include "engine/codec/codec_frame.h"
+#include "engine/codec/content_pieces.h"
 #include "engine/codec/deflate.h"
 #include "engine/codec/earlier_content.h"
 #include "engine/codec/known_content.h"
@@ -40,6 +41,7 @@ struct FrameOrder {
   SentVersions* sent = nullptr;       // deltas
   EarlierContent* earlier = nullptr;  // copies
   KnownContent* known = nullptr;      // references
+  ContentPieces* pieces = nullptr;    // pieces, of all that is not zero
 };
 
 // Of one frame.
@@ -88,6 +90,7 @@ class FrameEncoder {
   void add_material(const std::byte* bytes, size_t count);
   void give_up_stream();
   void make_runs();
+  void cut_pieces(ContentPieces& pieces);
   size_t parts_bytes() const;
   void write_parts(std::byte* at) const;
   void note_sent(const FrameOrder& order);
@@ -109,6 +112,8 @@ class FrameEncoder {
   size_t base_count_ = 0;
   std::array<BlockCopy, kFrameBlocksMax> block_copies_{};
   size_t block_copy_count_ = 0;
+  std::unique_ptr<ContentPiece[]> pieces_;
+  size_t piece_count_ = 0;
   size_t material_bytes_ = 0;
   FrameTally tally_;
 };

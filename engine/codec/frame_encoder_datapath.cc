@@ -39,9 +39,11 @@ std::optional<size_t> FrameEncoder::encode(const FrameOrder& order,
   CAUSEWAY_ASSERT(count_ > 0 && out.size() >= kFrameBytesMax);
   encoded_ = true;
   reference_count_ = base_count_ = block_copy_count_ = material_bytes_ = 0;
+  piece_count_ = 0;
   for (uint32_t i = 0; i < count_; ++i) methods_[i] = classify(order, i);
   note_sent(order);
   make_runs();
+  if (order.pieces != nullptr) cut_pieces(*order.pieces);
 
   const size_t raw_bytes = count_ * kBlockBytes;
   size_t stream_bytes = 0;
@@ -79,6 +81,7 @@ std::optional<size_t> FrameEncoder::encode(const FrameOrder& order,
 BlockMethod FrameEncoder::classify(const FrameOrder& order, uint32_t index) {
   const std::byte* bytes = copy_of(index);
   if (is_zero_block(bytes)) return BlockMethod::kZero;
+  if (order.pieces != nullptr) return BlockMethod::kPieced;
   if (order.known != nullptr &&
       order.known->known(order.region, numbers_[index], bytes,
                          references_[reference_count_])) {
@@ -148,14 +151,29 @@ void FrameEncoder::make_runs() {
   }
 }
 
+// A run's blocks stand one after another in the guest and in the copies.
+void FrameEncoder::cut_pieces(ContentPieces& pieces) {
+  const auto all = std::span(pieces_.get(), kFramePiecesMax);
+  uint32_t index = 0;
+  for (const FrameRun& run : std::span(runs_).first(run_count_)) {
+    if (run.method == BlockMethod::kPieced) {
+      piece_count_ += pieces.cut({copy_of(index), run.blocks * kBlockBytes},
+                                 all.subspan(piece_count_));
+    }
+    index += run.blocks;
+  }
+}
+
 // All of the frame but the stream.
 size_t FrameEncoder::parts_bytes() const {
   const auto raw = static_cast<size_t>(std::count(
       methods_.begin(), methods_.begin() + count_, BlockMethod::kRaw));
+  size_t pieces = 0;
+  for (size_t i = 0; i < piece_count_; ++i) pieces += wire_bytes(pieces_[i]);
   return kCodecHeadBytes + run_count_ * kCodecRunBytes +
          reference_count_ * kContentDigestBytes +
          base_count_ * kDeltaBaseBytes + block_copy_count_ * kBlockCopyBytes +
-         raw * kBlockBytes;
+         pieces + raw * kBlockBytes;
 }
 
 void FrameEncoder::write_parts(std::byte* at) const {
@@ -175,6 +193,10 @@ void FrameEncoder::write_parts(std::byte* at) const {
                                         from.digest};
     std::memcpy(at, words.data(), sizeof words);
   }
+  for (size_t i = 0; i < piece_count_; ++i) {
+    store_piece(pieces_[i], at);
+    at += wire_bytes(pieces_[i]);
+  }
   for (uint32_t i = 0; i < count_; ++i) {
     if (methods_[i] != BlockMethod::kRaw) continue;
     std::memcpy(at, copy_of(i), kBlockBytes);
@@ -191,6 +213,7 @@ void FrameEncoder::note_sent(const FrameOrder& order) {
   for (uint32_t i = 0; i < count_; ++i) {
     if (methods_[i] == BlockMethod::kZero ||
         methods_[i] == BlockMethod::kReference ||
+        methods_[i] == BlockMethod::kPieced ||
         methods_[i] == BlockMethod::kCopy) {
       continue;
     }

@@ -19,6 +19,11 @@ inline constexpr size_t kFrameBytesMax = kFrameBlocksMax * kBlockBytes;
 // the 32 bits of a run. Past that a new frame begins.
 inline constexpr uint32_t kFrameGapMax = (1u << 23) - 1;
 
+// Pieces of one frame's blocks: a sector each. And the bytes of one, what 14
+// bits count.
+inline constexpr size_t kFramePiecesMax = kFrameBlocksMax * 8;
+inline constexpr size_t kPieceBytesMax = 1u << 14;
+
 // A delta is a mask of the words that changed, then these words.
 inline constexpr uint32_t kDeltaWords = kBlockBytes / sizeof(uint64_t);
 inline constexpr size_t kDeltaMaskBytes = kDeltaWords / 8;

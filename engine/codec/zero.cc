@@ -11,6 +11,11 @@ bool is_zero_block(const std::byte* block) {
   return isal_zero_detect(const_cast<std::byte*>(block), kBlockBytes) == 0;
 }
 
+bool is_zero(std::span<const std::byte> bytes) {
+  return isal_zero_detect(const_cast<std::byte*>(bytes.data()), bytes.size()) ==
+         0;
+}
+
 ZeroRun leading_run(std::span<const std::byte> bytes) {
   CAUSEWAY_ASSERT(bytes.size() >= kBlockBytes &&
                   bytes.size() % kBlockBytes == 0);

@@ -13,6 +13,9 @@ namespace causeway {
 // memory speed; a block that is not zero is left at its first bytes).
 bool is_zero_block(const std::byte* block);
 
+// The same of any bytes.
+bool is_zero(std::span<const std::byte> bytes);
+
 // How many blocks at the front of `bytes` (whole blocks, at least one) are of
 // one kind, and which.
 struct ZeroRun {

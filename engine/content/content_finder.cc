@@ -27,4 +27,26 @@ const std::byte* ContentFinder::read(size_t number) {
                                                                 : nullptr;
 }
 
+bool ContentFinder::read_piece(std::optional<size_t> number, ContentCut cut,
+                               const ContentDigest& name,
+                               std::span<std::byte> out) {
+  CAUSEWAY_ASSERT(!number || (*number < count_ && names_[*number] == name));
+  if (number && places_[*number]) {
+    const ContentPlace& place = *places_[*number];
+    if (const auto at = reader_.read_piece(place, cut, name, out)) {
+      beside_ = place.source;
+      beside_bytes_ = *at + out.size();
+      beside_misses_ = 0;
+      return true;
+    }
+  }
+  if (beside_ == 0) return false;
+  const bool there = reader_.read_at(beside_, beside_bytes_, name, out);
+  // What was changed in place goes on behind the change.
+  beside_bytes_ += out.size();
+  beside_misses_ = there ? 0 : beside_misses_ + 1;
+  if (beside_misses_ == kPieceMissesMax) beside_ = 0;
+  return there;
+}
+
 }  // namespace causeway

@@ -50,8 +50,6 @@ HashBlock padding(size_t from, uint32_t message_bytes) {
   return block;
 }
 
-const HashBlock kInnerEnd = padding(0, kSha256BlockBytes + kBlockBytes);
-
 // What the outer hash takes: the inner digest, padded.
 HashBlock outer_block(const Sha256State& inner) {
   HashBlock block =
@@ -109,31 +107,36 @@ Result<ContentIdentity> ContentIdentity::create(const ContentKey& key) {
   return ContentIdentity(std::move(impl));
 }
 
-ContentDigest ContentIdentity::digest(const std::byte* block) {
+ContentDigest ContentIdentity::digest(std::span<const std::byte> bytes) {
   std::array<std::byte, 32> whole;
-  size_t bytes = 0;
+  size_t written = 0;
   // Without a key: the one that it has, from its precomputed state.
   const bool done =
       EVP_MAC_init(impl_->context.get(), nullptr, 0, nullptr) == 1 &&
       EVP_MAC_update(impl_->context.get(),
-                     reinterpret_cast<const unsigned char*>(block),
-                     kBlockBytes) == 1 &&
+                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size()) == 1 &&
       EVP_MAC_final(impl_->context.get(),
-                    reinterpret_cast<unsigned char*>(whole.data()), &bytes,
+                    reinterpret_cast<unsigned char*>(whole.data()), &written,
                     whole.size()) == 1;
-  CAUSEWAY_ASSERT(done && bytes == whole.size());
+  CAUSEWAY_ASSERT(done && written == whole.size());
   ContentDigest digest;
   std::copy_n(whole.begin(), digest.size(), digest.begin());
   return digest;
 }
 
 std::array<ContentDigest, 2> ContentIdentity::digest_pair(
-    const std::byte* first, const std::byte* second) {
+    std::span<const std::byte> first, std::span<const std::byte> second) {
+  CAUSEWAY_ASSERT(first.size() == second.size() &&
+                  first.size() % kSha256BlockBytes == 0);
   if (!impl_->in_pairs) return {digest(first), digest(second)};
   Sha256State a = impl_->states.inner;
   Sha256State b = impl_->states.inner;
-  sha256_pair(a, first, b, second, kBlockBytes / kSha256BlockBytes);
-  sha256_pair(a, kInnerEnd.data(), b, kInnerEnd.data(), 1);
+  sha256_pair(a, first.data(), b, second.data(),
+              first.size() / kSha256BlockBytes);
+  const HashBlock inner_end =
+      padding(0, static_cast<uint32_t>(kSha256BlockBytes + first.size()));
+  sha256_pair(a, inner_end.data(), b, inner_end.data(), 1);
   const HashBlock a_block = outer_block(a);
   const HashBlock b_block = outer_block(b);
   a = b = impl_->states.outer;

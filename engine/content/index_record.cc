@@ -19,10 +19,15 @@ static_assert(sizeof(ContentDigest) == sizeof(uint64_t));
 
 }  // namespace
 
-Result<ContentDigest> domain_name(const ContentKey& key) {
+Result<ContentDigest> domain_name(const ContentKey& key, ContentCut cut) {
+  static_assert(kBlockBytes > kPieceBytesMin &&
+                kPieceBytesMin > kContentAlignBytes);
   CAUSEWAY_ASSIGN(ContentIdentity identity, ContentIdentity::create(key));
   const std::array<std::byte, kBlockBytes> zeros{};
-  return identity.digest(zeros.data());
+  const size_t bytes = cut == ContentCut::kBlocks    ? kBlockBytes
+                       : cut == ContentCut::kSectors ? kContentAlignBytes
+                                                     : kPieceBytesMin;
+  return identity.digest(std::span(zeros).first(bytes));
 }
 
 std::vector<std::byte> encode_index_records(

@@ -1,6 +1,7 @@
 // IndexRecord: how far the content of one file is in an index, in one trust
-// domain: so that indexing goes on where it was stopped, and does nothing where
-// nothing changed. Kept as the note of the source (content_store.h):
+// domain and by one cut: so that indexing goes on where it was stopped, and
+// does nothing where nothing changed. Kept as the note of the source
+// (content_store.h):
 //
 //   0        1       2
 //   +--------+-------+----------------------------------------------+
@@ -15,13 +16,13 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/content/content_cutter.h"
 #include "engine/content/content_identity.h"
 
 namespace causeway {
 
 struct IndexRecord {
-  // What the domain calls a block of zeros, which no index has: tells domains
-  // apart and says nothing about their keys.
+  // domain_name().
   ContentDigest domain{};
   uint64_t size_bytes = 0;
   int64_t mtime_ns = 0;     // 0: it cannot be known (a block device)
@@ -29,7 +30,12 @@ struct IndexRecord {
   bool operator==(const IndexRecord&) const = default;
 };
 
-Result<ContentDigest> domain_name(const ContentKey& key);
+// What the domain calls zeros, which no index has: a block, a sector, or the
+// shortest piece of them. Tells domains and cuts apart and says nothing about
+// their keys. An index has an entry of that name, and of any place, once
+// content was put by that cut.
+Result<ContentDigest> domain_name(const ContentKey& key,
+                                  ContentCut cut = ContentCut::kBlocks);
 
 // At most kIndexRecordsMax.
 std::vector<std::byte> encode_index_records(

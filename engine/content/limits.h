@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "engine/base/limits.h"
+#include "engine/codec/limits.h"
 #include "engine/guest/region.h"
 
 namespace causeway {
@@ -15,6 +16,24 @@ inline constexpr size_t kContentPathBytesMax = 4095;
 // Content lies at sectors: an image's partition may begin at any of them
 // (63, in old ones), and its file system's blocks count from there.
 inline constexpr uint64_t kContentAlignBytes = 512;
+
+// Pieces of content that is cut by content (content_cutter.h), 4.6 KiB on
+// average: shorter ones cost more names, longer ones more blocks that are not
+// whole in what is known. Long ones are cut where two bits less are zero
+// (FastCDC's normalized chunking), so that one in 10,000 is as long as allowed:
+// no index has that one.
+inline constexpr unsigned kPieceCutBits = 12;
+inline constexpr unsigned kPieceLooseCutBits = 10;
+inline constexpr size_t kPieceBytesMin = 1024;
+inline constexpr size_t kPieceBytesLong = 8192;
+
+// Where a piece may begin in the sector that an index names: what is tried
+// before it is not there. One in 1,024 bytes may be a cut.
+inline constexpr int kPieceTriesMax = 4;
+
+// How often in a row a piece is looked for behind the one before it and is not
+// there: each costs a read and a hash.
+inline constexpr int kPieceMissesMax = 8;
 
 // Digests of one call: 16 frames' worth. What a call costs besides (a lock, a
 // round trip) is then spread over 4 MiB of content, and its answer is 24 KiB.
@@ -71,6 +90,12 @@ inline constexpr size_t kRedisReplyBytesMax = 64u << 20;
 inline constexpr size_t kRedisPrefixBytesMax = 64;
 
 static_assert(kBlockBytes % kContentAlignBytes == 0);
+// A frame's blocks, by the shortest pieces of either cut, and the pieces at the
+// ends of each of its runs.
+static_assert(kFrameBytesMax / kContentAlignBytes <= kFramePiecesMax);
+static_assert(kFrameBytesMax / kPieceBytesMin + 2 * kFrameBlocksMax <=
+              kFramePiecesMax);
+static_assert(kFramePiecesMax <= kContentBatchMax);
 static_assert(kContentChunkBytes % kBlockBytes == 0);
 static_assert(kRegionBytesMax / kContentChunkBytes <= 1ull << 32);
 static_assert(kContentPathBytesMax >= kNameBytesMax);

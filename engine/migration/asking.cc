@@ -1,7 +1,11 @@
 #include "engine/migration/asking.h"
 
-#include <algorithm>
+#include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
+#include "engine/base/assert.h"
 #include "engine/base/limits.h"
 
 namespace causeway {
@@ -12,11 +16,31 @@ namespace {
 constexpr uint64_t kAskedBlocksMax = 1ull << 27;
 static_assert(kAskedBlocksMax / 8 <= kControlQueueBytesMax / 2);
 
+// The cheapest names first: what they find need not be asked for again.
+constexpr std::array kCutsInTurn = {ContentCut::kBlocks, ContentCut::kByContent,
+                                    ContentCut::kSectors};
+
+// Of one block, on the link.
+double name_bytes(ContentCut cut) {
+  constexpr double kPieceWireBytes = kPieceHeadBytes + kContentDigestBytes;
+  constexpr double kPieceBytesMean = kPieceBytesMin + (1u << kPieceCutBits);
+  switch (cut) {
+    case ContentCut::kBlocks:
+      return kContentDigestBytes;
+    case ContentCut::kSectors:
+      return kPieceWireBytes * kBlockBytes / kContentAlignBytes;
+    case ContentCut::kByContent:
+      return kPieceWireBytes * kBlockBytes / kPieceBytesMean;
+  }
+  CAUSEWAY_ASSERT(false);
+}
+
 }  // namespace
 
 void Asking::offered(const std::optional<ContentOffer>& offer, bool able) {
   offer_ = offer;
-  ended_ = true;
+  namings_.clear();
+  at_ = 0;
   if (!able) {
     why_ = "off: this codec has no references";
   } else if (!offer) {
@@ -24,35 +48,56 @@ void Asking::offered(const std::optional<ContentOffer>& offer, bool able) {
   } else if (image_.blocks() > kAskedBlocksMax) {
     why_ = "off: the guest is too large";
   } else {
-    ended_ = false;
+    for (const ContentCut cut : kCutsInTurn) {
+      if ((offer->cuts & cut_bit(cut)) != 0) {
+        namings_.push_back({offer->key, cut});
+      }
+    }
   }
 }
 
 RoundKind Asking::next(DedupObservation seen) {
-  const bool asked_all = kind_ == RoundKind::kAskAll;
-  kind_ = RoundKind::kSend;
-  if (ended_ || asked_all) {
-    ended_ = true;
-    return kind_;
+  if (kind_ == RoundKind::kAskAll) {
+    const bool nothing_left = known_ == asked_;
+    end_cut();
+    if (nothing_left) at_ = namings_.size();
   }
-  seen.indexed_blocks = offer_->blocks;
-  seen.sampled = sampled_;
-  seen.asked_blocks = asked_;
-  seen.known_blocks = known_;
-  DedupDecision decision = decide_dedup(seen, mode_);
-  why_ = std::move(decision.why);
-  switch (decision.step) {
-    case DedupStep::kSend:
-      ended_ = true;
+  kind_ = RoundKind::kSend;
+  while (at_ < namings_.size()) {
+    seen.indexed_blocks = offer_->blocks;
+    seen.sampled = sampled_;
+    seen.asked_blocks = asked_;
+    seen.known_blocks = known_;
+    seen.name_bytes = name_bytes(namings_[at_].cut);
+    const DedupDecision decision = decide_dedup(seen, mode_);
+    say_why(decision.why);
+    if (decision.step != DedupStep::kSend) {
+      kind_ = decision.step == DedupStep::kSample ? RoundKind::kAskSample
+                                                  : RoundKind::kAskAll;
       break;
-    case DedupStep::kSample:
-      kind_ = RoundKind::kAskSample;
-      break;
-    case DedupStep::kAskAll:
-      kind_ = RoundKind::kAskAll;
-      break;
+    }
+    end_cut();
   }
   return kind_;
+}
+
+void Asking::end_cut() {
+  ++at_;
+  sampled_ = false;
+  asked_ = known_ = 0;
+  why_before_ = why_;
+}
+
+// Of each cut the last word.
+void Asking::say_why(const std::string& why) {
+  why_ = why_before_.empty() ? "" : why_before_ + "; ";
+  if (namings_.size() > 1) why_ += fmt::format("by {}: ", what());
+  why_ += why;
+}
+
+const char* Asking::what() const {
+  CAUSEWAY_ASSERT(at_ < namings_.size());
+  return content_cut_name(namings_[at_].cut);
 }
 
 std::vector<BitmapView> Asking::blocks(const std::vector<BitmapView>& owed) {
@@ -65,6 +110,7 @@ std::vector<BitmapView> Asking::blocks(const std::vector<BitmapView>& owed) {
 
 // Evenly spread groups; each region has at least one.
 void Asking::make_sample(const std::vector<BitmapView>& owed) {
+  sample_.clear();
   const uint64_t step =
       std::max(image_.blocks() / kSampleGroups, kSampleGroupBlocks);
   for (const BitmapView region : owed) {
@@ -92,7 +138,9 @@ void Asking::landed(DirtyLog& log, Version version, uint64_t asked) {
   if (kind_ != RoundKind::kSend) {
     asked_ = asked;
     known_ = asked - std::min(asked, missing_blocks());
-    known_total_ += known_;
+    const bool pieced = namings_[at_].cut != ContentCut::kBlocks;
+    known_total_[static_cast<size_t>(
+        pieced ? BlockMethod::kPieced : BlockMethod::kReference)] += known_;
     sampled_ = true;
   }
   for (RegionId id = 0; id < image_.regions(); ++id) {

@@ -5,13 +5,19 @@
 //   offered() -> next() -> a round of that kind -> missing()... -> landed()
 //        -> next() ...                         until next() says kSend
 //
+// First by the names of whole blocks, then, of what is still owed, by those of
+// the pieces that the target's index has (content_cutter.h): the blocks of a
+// sample, and all of them if that pays.
+//
 // Belongs to the session.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "engine/content/piece_namer.h"
 #include "engine/guest/dirty_log.h"
 #include "engine/migration/missing_blocks.h"
 #include "engine/policy/dedup_choice.h"
@@ -38,9 +44,10 @@ class Asking {
   RoundKind next(DedupObservation seen);
   RoundKind kind() const { return kind_; }
   // Of a round that asks; else nullptr.
-  const ContentKey* key() const {
-    return kind_ == RoundKind::kSend ? nullptr : &offer_->key;
+  const Naming* naming() const {
+    return kind_ == RoundKind::kSend ? nullptr : &namings_[at_];
   }
+  const char* what() const;  // that is named in such a round: "blocks"
   // What a round of this kind goes over, of what is owed.
   std::vector<BitmapView> blocks(const std::vector<BitmapView>& owed);
 
@@ -53,10 +60,15 @@ class Asking {
 
   uint64_t asked_blocks() const { return asked_; }  // in the last such round
   uint64_t known_blocks() const { return known_; }
-  uint64_t known_blocks_total() const { return known_total_; }
+  // By one of the methods that name content.
+  uint64_t known_blocks_total(BlockMethod method) const {
+    return known_total_[static_cast<size_t>(method)];
+  }
   const std::string& why() const { return why_; }
 
  private:
+  void end_cut();
+  void say_why(const std::string& why);
   void make_sample(const std::vector<BitmapView>& owed);
   uint64_t missing_blocks() const;
   void acknowledge(DirtyLog& log, Version version, RegionId region);
@@ -66,15 +78,17 @@ class Asking {
   const DedupMode mode_;
   GuestImage& image_;
   std::optional<ContentOffer> offer_;
+  std::vector<Naming> namings_;  // that are asked by, in this order
+  size_t at_ = 0;                // of them; at the end no round asks any more
   RoundKind kind_ = RoundKind::kSend;
-  bool ended_ = true;  // no round asks any more
   bool sampled_ = false;
   std::vector<Bitmap> sample_;   // a region each; empty: none was made
   std::vector<Bitmap> missing_;  // of the round; empty: never anything
   uint64_t asked_ = 0;
   uint64_t known_ = 0;
-  uint64_t known_total_ = 0;
+  std::array<uint64_t, kBlockMethods> known_total_{};
   std::string why_;
+  std::string why_before_;  // of the cuts that have ended
 };
 
 }  // namespace causeway

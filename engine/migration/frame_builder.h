@@ -12,7 +12,7 @@
 #include <span>
 
 #include "engine/codec/frame_encoder.h"
-#include "engine/content/content_identity.h"
+#include "engine/content/piece_namer.h"
 #include "engine/migration/codec_governor.h"
 #include "engine/migration/image.h"
 #include "engine/path/put.h"
@@ -23,9 +23,9 @@ namespace causeway {
 struct FrameKind {
   RegionId region = 0;
   Version version = 0;
-  // References, by names under this key, of all blocks that are not zero; it
-  // outlives the frame. nullptr: the blocks themselves.
-  const ContentKey* ask = nullptr;
+  // Names instead of all blocks that are not zero; it outlives the frame.
+  // nullptr: the blocks themselves.
+  const Naming* ask = nullptr;
   // The target may find that it lacks something and have it in a later round;
   // not so in the last one.
   bool may_miss = false;
@@ -76,6 +76,8 @@ class FrameBuilder {
 
   FrameOrder order();
   Namer& namer();
+  PieceNamer& piece_namer();
+  ContentIdentity identity() const;
   void digest();
   std::span<const Put> raw_puts(std::span<std::byte> slot);
 
@@ -87,7 +89,9 @@ class FrameBuilder {
   std::optional<size_t> slot_;
   uint32_t blocks_ = 0;
   FrameKind kind_;
-  std::optional<Namer> namer_;  // from the first frame that asks on
+  // From the first frame that asks so on.
+  std::optional<Namer> namer_;
+  std::optional<PieceNamer> piece_namer_;
   EarlierBlocks earlier_;
   std::array<uint64_t, kFrameBlocksMax> digests_{};
   std::array<uint64_t, kFrameBlocksMax> digests_before_{};

@@ -55,7 +55,11 @@ FrameOrder FrameBuilder::order() {
   order.region = kind_.region;
   order.version = kind_.version;
   if (kind_.ask != nullptr) {
-    order.known = &namer();
+    if (kind_.ask->cut == ContentCut::kBlocks) {
+      order.known = &namer();
+    } else {
+      order.pieces = &piece_namer();
+    }
     return order;
   }
   order.level = codec_.level();

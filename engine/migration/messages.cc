@@ -33,6 +33,7 @@ void put(ByteWriter& out, const ReadyMessage& m) {
   if (!m.content) return;
   out.put_bytes(m.content->key);
   out.put(m.content->blocks);
+  out.put(m.content->cuts);
 }
 void put(ByteWriter& out, const MissingMessage& m) {
   out.put(m.region);
@@ -119,6 +120,7 @@ bool get(ByteReader& in, ReadyMessage& m) {
   if (offers != 1 || key.size() != m.content->key.size()) return false;
   std::copy(key.begin(), key.end(), m.content->key.begin());
   m.content->blocks = in.get<uint64_t>();
+  m.content->cuts = in.get<uint8_t>();
   return true;
 }
 bool get(ByteReader& in, MissingMessage& m) {

@@ -28,13 +28,14 @@
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
+#include "engine/content/content_cutter.h"
 #include "engine/content/content_identity.h"
 #include "engine/guest/region.h"
 #include "engine/path/put.h"
 
 namespace causeway {
 
-inline constexpr uint32_t kSessionProtocolVersion = 3;
+inline constexpr uint32_t kSessionProtocolVersion = 4;
 
 // Kinds of puts, a bit each, that an end understands. What the target does not
 // name in Ready the source does not send.
@@ -62,10 +63,11 @@ struct HelloMessage {
   std::vector<RegionInfo> regions;
 };
 // The target has content that references may name, so many blocks of it as far
-// as it knows, by names under this key.
+// as it knows, by names under this key; and by which cuts, a bit each.
 struct ContentOffer {
   ContentKey key{};
   uint64_t blocks = 0;
+  uint8_t cuts = cut_bit(ContentCut::kBlocks);
   bool operator==(const ContentOffer&) const = default;
 };
 struct ReadyMessage {

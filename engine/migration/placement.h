@@ -62,9 +62,10 @@ class Placement final : public PutSink, private FrameTarget {
 
   // Of the frame in a put's payload.
   const std::byte* base(uint64_t block, uint64_t digest) override;
-  void look_up(std::span<const ContentDigest> references) override;
+  void look_up(std::span<const ContentDigest> names) override;
   const std::byte* content(uint64_t block,
                            const ContentDigest& digest) override;
+  bool piece(const ContentPiece& piece, std::span<std::byte> out) override;
   const std::byte* copy(const BlockCopy& from) override;
   Status zero(uint64_t first, uint32_t blocks) override;
   Status place(uint64_t first, std::span<const std::byte> bytes) override;
@@ -74,7 +75,7 @@ class Placement final : public PutSink, private FrameTarget {
   VersionTable& versions_;
   ReferenceDesk& desk_;
   ContentFinder* const finder_;  // nullptr: there is no index
-  size_t next_reference_ = 0;
+  size_t next_name_ = 0;
   FrameDecoder decoder_;
   PutHead encoded_;                 // whose frame is being decoded
   std::span<std::byte> arriving_;   // half of scratch: a put on its way in

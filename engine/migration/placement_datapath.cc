@@ -65,13 +65,23 @@ const std::byte* Placement::base(uint64_t block, uint64_t digest) {
   return bytes ? bytes->data() : nullptr;
 }
 
-void Placement::look_up(std::span<const ContentDigest> references) {
-  next_reference_ = 0;
-  if (finder_ != nullptr) finder_->look_up(references);
+void Placement::look_up(std::span<const ContentDigest> names) {
+  next_name_ = 0;
+  if (finder_ != nullptr) finder_->look_up(names);
 }
 
 const std::byte* Placement::content(uint64_t, const ContentDigest&) {
-  return finder_ != nullptr ? finder_->read(next_reference_++) : nullptr;
+  return finder_ != nullptr ? finder_->read(next_name_++) : nullptr;
+}
+
+bool Placement::piece(const ContentPiece& piece, std::span<std::byte> out) {
+  if (finder_ == nullptr) return false;
+  const ContentCut cut = piece.kind == PieceKind::kSector
+                             ? ContentCut::kSectors
+                             : ContentCut::kByContent;
+  std::optional<size_t> number;
+  if (piece.is_indexed()) number = next_name_++;
+  return finder_->read_piece(number, cut, piece.name, out);
 }
 
 // Another worker may be placing something newer there: what is used is private
@@ -109,7 +119,8 @@ Status Placement::place(uint64_t first, std::span<const std::byte> bytes) {
 Status Placement::missing(uint64_t block, BlockMethod method) {
   if (versions_.of(encoded_.region)[block] > encoded_.version) return {};
   if (method == BlockMethod::kCopy ||
-      (method == BlockMethod::kReference && finder_ != nullptr)) {
+      ((method == BlockMethod::kReference || method == BlockMethod::kPieced) &&
+       finder_ != nullptr)) {
     desk_.missing().add(encoded_.region, block);
     return {};
   }

@@ -21,9 +21,9 @@ struct RoundPlan {
   DirtyLog* rearm = nullptr;
   // Take holes out of `owed` instead of sending them: the first pass.
   bool skip_holes = false;
-  const ContentKey* ask = nullptr;  // as SendWork's
-  bool may_miss = false;            // likewise
-  std::vector<BitmapView> owed;     // a region each
+  const Naming* ask = nullptr;   // as SendWork's
+  bool may_miss = false;         // likewise
+  std::vector<BitmapView> owed;  // a region each
 };
 
 class Round {

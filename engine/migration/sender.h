@@ -30,9 +30,9 @@ struct SendWork {
   BlockRange range;
   BitmapView owed;  // of the range's region
   Version version = 0;
-  FenceId fence = 0;                // != 0: a fence, and nothing else
-  const ContentKey* ask = nullptr;  // references alone; see FrameKind
-  bool may_miss = false;            // likewise
+  FenceId fence = 0;            // != 0: a fence, and nothing else
+  const Naming* ask = nullptr;  // names alone; see FrameKind
+  bool may_miss = false;        // likewise
 };
 
 // Totals, written by the worker; any thread may read.

@@ -42,10 +42,10 @@ void SourceSession::begin_round(Instant now, DirtyLog* rearm, bool skip_holes) {
   plan.version = version_;
   plan.rearm = rearm;
   plan.skip_holes = skip_holes;
-  plan.ask = asking_.key();
+  plan.ask = asking_.naming();
   plan.may_miss = rearm != nullptr;
   plan.owed = asking_.blocks(owed_);
-  round_asked_began_ = sent_blocks(BlockMethod::kReference);
+  round_asked_began_ = asked_blocks();
   round_busy_began_ = codec_totals().busy;
   round_.emplace(std::move(plan), image_, senders_);
   codec_.begin(now, codec_totals());
@@ -135,16 +135,16 @@ void SourceSession::end_round(Instant now) {
 // What has landed is acknowledged now: before, the target may have found that
 // it has not what a reference named.
 void SourceSession::take_answer(const SyncedMessage& synced) {
-  const uint64_t asked =
-      sent_blocks(BlockMethod::kReference) - round_asked_began_;
-  asking_.landed(guest_.dirty_log(), version_, asked);
+  asking_.landed(guest_.dirty_log(), version_,
+                 asked_blocks() - round_asked_began_);
   if (asking_.kind() == RoundKind::kSend) return;
   RoundReport& round = report_.rounds.back();
   round.asked_blocks = asking_.asked_blocks();
   round.known_blocks = asking_.known_blocks();
-  round.decision = fmt::format(
-      "asked for {} blocks by name, the target had {}{}{}", round.asked_blocks,
-      round.known_blocks, synced.trouble.empty() ? "" : "; ", synced.trouble);
+  round.decision =
+      fmt::format("asked for {} blocks, named by {}, the target had {}{}{}",
+                  round.asked_blocks, asking_.what(), round.known_blocks,
+                  synced.trouble.empty() ? "" : "; ", synced.trouble);
 }
 
 DedupObservation SourceSession::dedup_seen() const {

@@ -233,7 +233,9 @@ void SourceSession::finish() {
     report_.blocks[i] = sent_blocks(static_cast<BlockMethod>(i));
   }
   report_.blocks[static_cast<size_t>(BlockMethod::kReference)] =
-      asking_.known_blocks_total();
+      asking_.known_blocks_total(BlockMethod::kReference);
+  report_.blocks[static_cast<size_t>(BlockMethod::kPieced)] =
+      asking_.known_blocks_total(BlockMethod::kPieced);
   report_.codec = codec_.chosen();
   report_.dedup = asking_.why();
 }
@@ -266,6 +268,11 @@ uint64_t SourceSession::sent_blocks(BlockMethod method) const {
   uint64_t blocks = 0;
   for (const auto& sender : senders_) blocks += sender->counters().of(method);
   return blocks;
+}
+
+uint64_t SourceSession::asked_blocks() const {
+  return sent_blocks(BlockMethod::kReference) +
+         sent_blocks(BlockMethod::kPieced);
 }
 
 uint64_t SourceSession::wire_bytes() const {

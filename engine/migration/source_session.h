@@ -187,6 +187,7 @@ class SourceSession final : public Stepper {
   CodecTotals codec_totals() const;
   uint64_t sent_blocks() const;
   uint64_t sent_blocks(BlockMethod method) const;
+  uint64_t asked_blocks() const;
   uint64_t wire_bytes() const;
   uint64_t owed_blocks() const;
 

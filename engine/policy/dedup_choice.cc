@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "engine/guest/region.h"
+
 namespace causeway {
 namespace {
 
@@ -43,12 +45,14 @@ DedupDecision decide_dedup(const DedupObservation& seen, DedupMode mode) {
   if (seen.asked_blocks == 0) {
     return {DedupStep::kSend, "nothing in the sample but zeros"};
   }
-  // Asking for a byte takes 1 / ask_bytes_s, sending it 1 / link_bytes_s.
+  // Asking for a byte takes 1 / ask_bytes_s and the names' time on the link,
+  // sending it 1 / link_bytes_s.
   const double known = static_cast<double>(seen.known_blocks) /
                        static_cast<double>(seen.asked_blocks);
   const double ask_bytes_s =
       seen.ask_bytes_s > 0 ? seen.ask_bytes_s : kAskBytesSAssumed;
-  const double pays_from = link_bytes_s(seen) / ask_bytes_s;
+  const double pays_from =
+      link_bytes_s(seen) / ask_bytes_s + seen.name_bytes / double{kBlockBytes};
   DedupDecision decision;
   decision.step = known > pays_from ? DedupStep::kAskAll : DedupStep::kSend;
   decision.why = fmt::format(

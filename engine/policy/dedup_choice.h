@@ -1,7 +1,7 @@
 // Dedup choice: whether the source asks the target which of its blocks are
 // known there by their content, before it sends any. Asking costs the hash of
-// every block and 9 bytes of it; each known block saves its bytes. So a sample
-// is asked first. A pure function of what was seen.
+// every block and its names; each known block saves its bytes. So a sample is
+// asked first. A pure function of what was seen.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct DedupObservation {
   bool sampled = false;
   uint64_t asked_blocks = 0;  // that are not zero
   uint64_t known_blocks = 0;
+  double name_bytes = 8;    // of a block, on the link
   double ask_bytes_s = 0;   // of the guest that the workers name; 0: not known
   double link_bytes_s = 0;  // delivered; 0: not known yet
   Duration rtt{0};          // 0: not known

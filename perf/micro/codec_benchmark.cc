@@ -161,6 +161,9 @@ class Nowhere final : public FrameTarget {
     return &bases_[block * kBlockBytes];
   }
   void look_up(std::span<const ContentDigest>) override {}
+  bool piece(const ContentPiece&, std::span<std::byte>) override {
+    return false;
+  }
   const std::byte* copy(const BlockCopy&) override { return nullptr; }
   const std::byte* content(uint64_t, const ContentDigest&) override {
     return nullptr;

@@ -38,6 +38,15 @@ class Watcher final : public FrameTarget {
     announced_ = announced_.subspan(1);
     return digest[0] == std::byte{0} ? nullptr : block_.data();
   }
+  bool piece(const ContentPiece& piece, std::span<std::byte> out) override {
+    CAUSEWAY_ASSERT(out.size() == piece.bytes);
+    if (piece.is_indexed()) {
+      CAUSEWAY_ASSERT(!announced_.empty() && announced_.front() == piece.name);
+      announced_ = announced_.subspan(1);
+    }
+    std::fill(out.begin(), out.end(), piece.name[0]);
+    return piece.name[0] != std::byte{0};
+  }
   const std::byte* copy(const BlockCopy& from) override {
     return from.digest % 2 == 0 ? nullptr : block_.data();
   }

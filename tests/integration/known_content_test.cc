@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/integration/test_agent.h"
 
@@ -105,6 +106,22 @@ TEST_F(KnownContentTest, AKnownDiskIsNotSent) {
   EXPECT_GT(known_bytes(report), kDiskBytes * 8 / 10);
   // The RAM is not known, and what the guest wrote meanwhile.
   EXPECT_LT(report.at("bytes").at("wire").get<uint64_t>(), 40 * kMiB);
+}
+
+// A backup of the disk with something in front, of an odd number of bytes.
+TEST_F(KnownContentTest, ADiskThatLiesInAFileAtAnyByteIsFoundByItsPieces) {
+  start_guest();
+  const std::string content = read_file(image());
+  std::ofstream(image(), std::ios::binary) << std::string(777, 'x') << content;
+  const CommandResult added = causeway(
+      folder_, {"index", "add", image(), "--pieces", "content", "--state",
+                b_.state_folder(), "--domain", "tenant of one"});
+  ASSERT_EQ(added.exit_code, 0) << added.text();
+  const json report = move("on");
+  EXPECT_GT(report.at("bytes").at("pieced").get<uint64_t>(),
+            kDiskBytes * 7 / 10);
+  EXPECT_LT(known_bytes(report), kMiB);
+  EXPECT_LT(report.at("bytes").at("wire").get<uint64_t>(), 44 * kMiB);
 }
 
 // Two guests of one evacuation: the second finds what the first has brought.

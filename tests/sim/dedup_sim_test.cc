@@ -1,6 +1,7 @@
 // Whole migrations, in virtual time, to a target that has some of the guest's
 // content: what is asked for, what comes over the link, and that every byte is
 // right however wrong the index is.
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 #include <random>
 #include <string>
 
+#include "engine/content/index_record.h"
 #include "engine/content/memory_content_index.h"
 #include "tests/engine/content/test_folder.h"
 #include "tests/sim/sim_migration.h"
@@ -20,7 +22,10 @@ using testing::HasSubstr;
 // A kept image of a guest, and an index of what it was when it was indexed.
 class KnownImage {
  public:
-  explicit KnownImage(const SimGuest& guest) {
+  // It may lie behind so many other bytes, and be indexed by pieces as well.
+  explicit KnownImage(const SimGuest& guest, size_t shift = 0,
+                      ContentCut pieces = ContentCut::kBlocks)
+      : bytes_(shift, 'x') {
     for (const RegionInfo& region : guest.spec().regions) {
       for (const std::byte byte : guest.content(region.id))
         bytes_ += char(byte);
@@ -35,6 +40,7 @@ class KnownImage {
           {id, at}};
       CAUSEWAY_ASSERT(index.put(std::span(&entry, 1)).has_value());
     }
+    if (pieces != ContentCut::kBlocks) put_pieces(id, pieces);
   }
 
   // One byte of every n-th block, behind the index's back.
@@ -48,9 +54,29 @@ class KnownImage {
   size_t blocks() const { return bytes_.size() / kBlockBytes; }
 
   const ContentKey key{std::byte{4}};
-  MemoryContentIndex index{1u << 20};
+  MemoryContentIndex index{4u << 20};
 
  private:
+  // As tools/content/indexer.
+  void put_pieces(ContentSourceId id, ContentCut pieces) {
+    auto identity = ContentIdentity::create(key).value();
+    const auto put = [&](const ContentDigest& name, size_t at) {
+      const ContentEntry entry{
+          name, {id, at / kContentAlignBytes * kContentAlignBytes}};
+      CAUSEWAY_ASSERT(index.put(std::span(&entry, 1)).has_value());
+    };
+    put(domain_name(key, pieces).value(), 0);
+    const auto all = std::as_bytes(std::span(bytes_));
+    const bool by_content = pieces == ContentCut::kByContent;
+    size_t at = by_content ? *find_cut(all, kCutWindowBytes) : 0;
+    while (at < all.size()) {
+      const auto piece = all.subspan(
+          at, by_content ? piece_bytes(all.subspan(at))
+                         : std::min(all.size() - at, kContentAlignBytes));
+      put(identity.digest(piece), at);
+      at += piece.size();
+    }
+  }
   void write() {
     std::ofstream(folder_.at("image"), std::ios::binary) << bytes_;
   }
@@ -179,6 +205,57 @@ TEST(DedupSim, WhoHasNothingOrWantsNothingIsNotAsked) {
   }
 }
 
+uint64_t pieced_blocks(SimMigration& run) {
+  return run.source()
+      .report()
+      .blocks[static_cast<size_t>(BlockMethod::kPieced)];
+}
+
+// An image that lies in a file at a byte of its own: no block of it is a block
+// of the file.
+TEST(DedupSim, ContentAtAnotherAlignmentIsFoundByItsPieces) {
+  for (const auto mode : {DedupMode::kOn, DedupMode::kAuto}) {
+    SimMigrationOptions options = options_of(mode);
+    options.guest.ram_bytes = 64u << 20;
+    const SimGuest guest(options.guest);
+    for (const auto cut : {ContentCut::kSectors, ContentCut::kByContent}) {
+      SCOPED_TRACE(content_cut_name(cut));
+      const bool sectors = cut == ContentCut::kSectors;
+      KnownImage image(guest, sectors ? 63 * 512 : 12'345, cut);
+      use(image, options);
+      SimMigration run(options);
+      expect_moved(run);
+      const uint64_t blocks = (68u << 20) / kBlockBytes;
+      EXPECT_EQ(known_blocks(run), 0u);
+      // One block on each change from one region or sender to another.
+      EXPECT_GE(pieced_blocks(run), sectors ? blocks : blocks * 98 / 100);
+      EXPECT_LE(run.source().report().wire_bytes,
+                blocks * (sectors ? 110 : kBlockBytes / 25));
+      EXPECT_THAT(run.source().report().dedup, HasSubstr("by blocks: "));
+      EXPECT_THAT(run.source().report().dedup,
+                  HasSubstr(fmt::format("by {}: ", content_cut_name(cut))));
+    }
+  }
+}
+
+// What is known by its blocks is not asked for again.
+TEST(DedupSim, PiecesAreAskedForWhereBlocksAreNotKnown) {
+  SimMigrationOptions options = options_of(DedupMode::kOn);
+  KnownImage image(SimGuest(options.guest), 0, ContentCut::kByContent);
+  use(image, options);
+  SimMigration whole(options);
+  expect_moved(whole);
+  EXPECT_EQ(known_blocks(whole), image.blocks());
+  EXPECT_EQ(whole.source().report().rounds[1].asked_blocks, 0u);
+
+  image.spoil(3);
+  SimMigration spoilt(options);
+  expect_moved(spoilt);
+  const auto& rounds = spoilt.source().report().rounds;
+  EXPECT_EQ(rounds[1].asked_blocks, (image.blocks() + 2) / 3);
+  EXPECT_EQ(rounds[2].asked_blocks, 0u);
+}
+
 // Zeros and holes are nobody's content.
 TEST(DedupSim, ZerosAndHolesAreNotAskedFor) {
   SimMigrationOptions options = options_of(DedupMode::kOn);
@@ -267,7 +344,7 @@ TEST(DedupSim, AnIndexThatGoesAwayIsDoneWithoutAndSaid) {
   SimMigrationOptions options = options_of(DedupMode::kOn);
   KnownImage image{SimGuest(options.guest)};
   use(image, options);
-  AwayIndex away(image.index, 10);
+  AwayIndex away(image.index, 11);  // one for what it has
   options.index = &away;
   SimMigration run(options);
   expect_moved(run);
@@ -291,7 +368,9 @@ TEST(DedupSim, WhateverTheIndexSaysTheGuestIsWhole) {
     options.guest.used_share = 0.8;
     options.streams = 1 + random() % 4;
     options.link.rate_bytes_s = 50e6;
-    KnownImage image{SimGuest(options.guest)};
+    KnownImage image(SimGuest(options.guest),
+                     random() % 2 == 0 ? 0 : random() % 10'000,
+                     static_cast<ContentCut>(random() % kContentCuts));
     if (random() % 2 == 0) image.spoil(1 + random() % 8);
     use(image, options);
     AwayIndex away(image.index, static_cast<int>(random() % 100));

@@ -70,7 +70,7 @@ std::string codec_text(const nlohmann::json& report) {
   const nlohmann::json& bytes = member(report, "bytes");
   std::string parts;
   for (const char* method :
-       {"zero", "raw", "deflated", "delta", "copy", "reference"}) {
+       {"zero", "raw", "deflated", "delta", "copy", "reference", "pieced"}) {
     const uint64_t of_method = count_member(bytes, method);
     if (of_method == 0) continue;
     parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", method,

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "engine/base/assert.h"
@@ -37,12 +36,18 @@ Result<IndexVerifier> IndexVerifier::create(ContentStore& store,
 }
 
 Status IndexVerifier::choose_sources(const ContentKey& key) {
-  CAUSEWAY_ASSIGN(const ContentDigest domain, domain_name(key));
+  for (const auto cut :
+       {ContentCut::kBlocks, ContentCut::kSectors, ContentCut::kByContent}) {
+    CAUSEWAY_ASSIGN(domain_.emplace_back(), domain_name(key, cut));
+  }
+  const auto is_ours = [this](const IndexRecord& record) {
+    return std::ranges::count(domain_, record.domain) > 0;
+  };
   CAUSEWAY_ASSIGN(const auto sources, store_->sources());
   for (const KeptSource& kept : sources) {
     const auto records = decode_index_records(kept.note);
     if (kept.source.kind != ContentKind::kFile || !records ||
-        records->size() != 1 || records->front().domain != domain) {
+        records->empty() || !std::ranges::all_of(*records, is_ours)) {
       continue;
     }
     judged_.emplace(kept.id, verification_.sources.size());
@@ -67,6 +72,10 @@ Result<bool> IndexVerifier::step() {
 }
 
 void IndexVerifier::verify(std::vector<ContentEntry> entries) {
+  // They say that there are pieces, and nothing of a place.
+  std::erase_if(entries, [&](const ContentEntry& entry) {
+    return std::ranges::count(domain_, entry.digest) > 0;
+  });
   const auto passed = std::erase_if(entries, [&](const ContentEntry& entry) {
     return !judged_.contains(entry.place.source);
   });
@@ -74,12 +83,10 @@ void IndexVerifier::verify(std::vector<ContentEntry> entries) {
   std::ranges::sort(entries, {}, [](const ContentEntry& entry) {
     return std::pair(entry.place.source, entry.place.offset_bytes);
   });
-  std::array<std::byte, kBlockBytes> block;
   for (const ContentEntry& entry : entries) {
     VerifiedSource& source =
         verification_.sources[judged_.at(entry.place.source)];
-    const bool there =
-        !source.gone && reader_.read(entry.place, entry.digest, block);
+    const bool there = !source.gone && reader_.has(entry.place, entry.digest);
     ++source.read;
     ++verification_.read;
     source.stale += there ? 0 : 1;

@@ -3,8 +3,8 @@
 // bytes of a block. A share of the entries is a fair sample: they are taken by
 // their digests, from anywhere on.
 //
-// Only files are judged whose one record is of this domain: of another domain's
-// entries nobody without its key can tell. One thread.
+// Only files are judged whose records are all of this domain: of another
+// domain's entries nobody without its key can tell. One thread.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,7 @@ class IndexVerifier {
 
   ContentStore* store_;
   ContentReader reader_;
+  std::vector<ContentDigest> domain_;         // its names, one a cut
   std::map<ContentSourceId, size_t> judged_;  // its place in `sources`
   Verification verification_;
   uint32_t next_part_ = 0;

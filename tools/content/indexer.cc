@@ -74,60 +74,148 @@ struct Indexer::File {
   std::vector<uint64_t> in_flight;  // where claimed chunks begin
 };
 
-// What one thread has: the naming of blocks and a buffer.
+// What one thread has: the naming of blocks and pieces, and a buffer.
 class Indexer::Worker {
  public:
-  Worker(ContentStore& store, ContentIdentity identity)
+  Worker(ContentStore& store, ContentIdentity identity, ContentCut pieces,
+         const ContentDigest& domain)
       : store_(store),
         identity_(std::move(identity)),
-        buffer_(std::make_unique<std::array<std::byte, kReadBytes>>()) {
+        pieces_(pieces),
+        domain_(domain),
+        buffer_(new std::byte[kBufferBytes]) {
     entries_.reserve(kContentBatchMax);
   }
 
-  // Names and puts the blocks of a chunk; the number of zero blocks.
-  Result<uint64_t> index(const Chunk& chunk) {
-    uint64_t zeros = 0;
-    entries_.clear();
-    for (uint64_t at = chunk.begin; at < chunk.end; at += kReadBytes) {
-      const size_t want = std::min<uint64_t>(kReadBytes, chunk.end - at);
-      CAUSEWAY_ASSIGN(const size_t got,
-                      read_at(chunk.file->source, at, buffer_->data(), want));
-      zeros += name_blocks(chunk.file->id, at, got / kBlockBytes);
+  struct Done {
+    uint64_t put_blocks = 0;
+    uint64_t zero_blocks = 0;
+  };
+  // Names and puts the blocks of a chunk.
+  Result<Done> index(const Chunk& chunk) {
+    Done done;
+    if (pieces_ != ContentCut::kBlocks) {
+      // Says that there are some (index_record.h).
+      CAUSEWAY_TRY(add(domain_, {chunk.file->id, 0}));
     }
-    CAUSEWAY_TRY(store_.put(entries_));
-    return zeros;
+    for (uint64_t at = chunk.begin; at < chunk.end; at += kReadBytes) {
+      CAUSEWAY_TRY(read(chunk, at));
+      CAUSEWAY_ASSIGN(const uint64_t zeros, put_blocks(chunk.file->id, at));
+      done.zero_blocks += zeros;
+      done.put_blocks += blocks_ - zeros;
+      if (pieces_ == ContentCut::kSectors) {
+        CAUSEWAY_TRY(put_sectors(chunk.file->id, at));
+      } else if (pieces_ == ContentCut::kByContent) {
+        CAUSEWAY_TRY(put_pieces(chunk.file->id, at));
+      }
+    }
+    CAUSEWAY_TRY(flush());
+    return done;
   }
-  uint64_t put_bytes() const { return entries_.size() * kBlockBytes; }
 
  private:
-  uint64_t name_blocks(ContentSourceId source, uint64_t at, size_t blocks) {
+  // What is read besides the blocks, for pieces that begin in them.
+  static constexpr size_t kBufferBytes =
+      kCutWindowBytes + kReadBytes + kPieceBytesMax;
+
+  // The blocks from `at` on into the buffer, at block(0).
+  Status read(const Chunk& chunk, uint64_t at) {
+    const bool by_content = pieces_ == ContentCut::kByContent;
+    const size_t before =
+        by_content ? std::min<uint64_t>(at, kCutWindowBytes) : 0;
+    const size_t want = std::min<uint64_t>(kReadBytes, chunk.end - at);
+    const size_t behind = by_content ? kPieceBytesMax : 0;
+    begin_ = kCutWindowBytes - before;
+    CAUSEWAY_ASSIGN(const size_t got,
+                    read_at(chunk.file->source, at - before,
+                            buffer_.get() + begin_, before + want + behind));
+    end_ = begin_ + got;
+    blocks_ = std::min(got - std::min(got, before), want) / kBlockBytes;
+    return {};
+  }
+
+  Status add(const ContentDigest& name, const ContentPlace& place) {
+    entries_.push_back({name, place});
+    return entries_.size() < kContentBatchMax ? Status() : flush();
+  }
+  Status flush() {
+    const Status put = store_.put(entries_);
+    entries_.clear();
+    return put;
+  }
+
+  // Those of `count` parts of the buffer that are not zeros, named in pairs;
+  // how many are.
+  Result<uint64_t> put_parts(ContentSourceId source, uint64_t at, size_t count,
+                             size_t bytes) {
+    const auto part = [&](size_t i) {
+      return std::span<const std::byte>(block(0) + i * bytes, bytes);
+    };
     uint64_t zeros = 0;
     std::optional<size_t> waits;  // for another to be named with
-    for (size_t i = 0; i < blocks; ++i) {
-      if (is_zero_block(block(i))) {
+    for (size_t i = 0; i < count; ++i) {
+      if (is_zero(part(i))) {
         ++zeros;
       } else if (!waits) {
         waits = i;
       } else {
-        const auto names = identity_.digest_pair(block(*waits), block(i));
-        entries_.push_back({names[0], {source, at + *waits * kBlockBytes}});
-        entries_.push_back({names[1], {source, at + i * kBlockBytes}});
+        const auto names = identity_.digest_pair(part(*waits), part(i));
+        CAUSEWAY_TRY(add(names[0], {source, at + *waits * bytes}));
+        CAUSEWAY_TRY(add(names[1], {source, at + i * bytes}));
         waits.reset();
       }
     }
     if (waits) {
-      entries_.push_back({identity_.digest(block(*waits)),
-                          {source, at + *waits * kBlockBytes}});
+      CAUSEWAY_TRY(
+          add(identity_.digest(part(*waits)), {source, at + *waits * bytes}));
     }
     return zeros;
   }
+  Result<uint64_t> put_blocks(ContentSourceId source, uint64_t at) {
+    return put_parts(source, at, blocks_, kBlockBytes);
+  }
+  Status put_sectors(ContentSourceId source, uint64_t at) {
+    CAUSEWAY_ASSIGN(
+        [[maybe_unused]] const uint64_t zeros,
+        put_parts(source, at, blocks_ * (kBlockBytes / kContentAlignBytes),
+                  kContentAlignBytes));
+    return {};
+  }
+
+  // The pieces that begin in these blocks and end at a cut. A place counts
+  // sectors: who looks there finds the cut (content_reader.h).
+  Status put_pieces(ContentSourceId source, uint64_t at) {
+    const std::span<const std::byte> all(buffer_.get() + begin_, end_ - begin_);
+    const size_t blocks_begin = kCutWindowBytes - begin_;
+    const size_t blocks_end = blocks_begin + blocks_ * kBlockBytes;
+    auto cut = find_cut(all, std::max(blocks_begin, kCutWindowBytes));
+    while (cut && *cut < blocks_end) {
+      const auto piece = all.subspan(*cut, piece_bytes(all.subspan(*cut)));
+      const size_t next = *cut + piece.size();
+      const bool ends_at_cut =
+          piece.size() < kPieceBytesMax && next < all.size();
+      if (ends_at_cut && !is_zero(piece)) {
+        const uint64_t offset = at + (*cut - blocks_begin);
+        CAUSEWAY_TRY(
+            add(identity_.digest(piece),
+                {source, offset / kContentAlignBytes * kContentAlignBytes}));
+      }
+      cut = ends_at_cut ? next : find_cut(all, next);
+    }
+    return {};
+  }
   const std::byte* block(size_t i) const {
-    return buffer_->data() + i * kBlockBytes;
+    return buffer_.get() + kCutWindowBytes + i * kBlockBytes;
   }
 
   ContentStore& store_;
   ContentIdentity identity_;
-  std::unique_ptr<std::array<std::byte, kReadBytes>> buffer_;
+  const ContentCut pieces_;
+  const ContentDigest domain_;
+  std::unique_ptr<std::byte[]> buffer_;
+  size_t begin_ = 0;  // what was read of it
+  size_t end_ = 0;
+  size_t blocks_ = 0;  // whole ones, from block(0) on
   std::vector<ContentEntry> entries_;
 };
 
@@ -141,7 +229,7 @@ Result<std::unique_ptr<Indexer>> Indexer::create(
     ContentStore& store, const ContentKey& key, const IndexerOptions& options) {
   CAUSEWAY_ASSERT(options.workers >= 1);
   std::unique_ptr<Indexer> indexer(new Indexer(store, key, options));
-  CAUSEWAY_ASSIGN(indexer->domain_, domain_name(key));
+  CAUSEWAY_ASSIGN(indexer->domain_, domain_name(key, options.pieces));
   CAUSEWAY_TRY(indexer->load_sources());
   return indexer;
 }
@@ -177,14 +265,15 @@ Status Indexer::start(std::vector<std::string> files) {
 }
 
 void Indexer::work(ContentIdentity identity) {
-  Worker worker(store_, std::move(identity));
+  Worker worker(store_, std::move(identity), options_.pieces, domain_);
   while (const auto chunk = claim()) {
-    const auto zeros = worker.index(*chunk);
-    if (!zeros) {
-      fail(zeros.error());
+    const auto done = worker.index(*chunk);
+    if (!done) {
+      fail(done.error());
       break;
     }
-    finish(*chunk, worker.put_bytes(), *zeros * kBlockBytes);
+    finish(*chunk, done->put_blocks * kBlockBytes,
+           done->zero_blocks * kBlockBytes);
     stop_point("index.chunk");
   }
   const std::scoped_lock lock(mutex_);

@@ -1,6 +1,6 @@
 // Indexer: puts the content of files into an index: some workers read, name
-// blocks and put them, one file after another, each in chunks. Zero blocks and
-// holes are passed over: they need no index.
+// blocks (and pieces of content) and put them, one file after another, each in
+// chunks. Zero blocks and holes are passed over: they need no index.
 //
 // Resumable: checkpoint() writes down how far each file is. A file whose size
 // and time are those of its record goes on from there, or is passed over when
@@ -28,6 +28,8 @@ namespace causeway {
 struct IndexerOptions {
   unsigned workers = 1;
   bool again = false;  // also what has not changed
+  // Besides the blocks, the pieces of this cut; kBlocks: none.
+  ContentCut pieces = ContentCut::kBlocks;
 };
 
 struct IndexerProgress {

@@ -363,6 +363,17 @@ void add_index_commands(CLI::App* app, CommandContext* context) {
                    "Threads that read and hash")
       ->check(CLI::Range(1u, kWorkersMax))
       ->capture_default_str();
+  add_app
+      ->add_option_function<std::string>(
+          "--pieces",
+          [command](const std::string& name) {
+            command->indexer.pieces =
+                content_cut_from_name(name).value_or(ContentCut::kBlocks);
+          },
+          "Besides whole blocks: sectors (512 bytes; eight times as many "
+          "entries), or pieces cut by content, which are found at any byte")
+      ->type_name("sectors|content")
+      ->check(CLI::IsMember({"sectors", "content"}));
   add_app->add_flag("--again", command->indexer.again,
                     "Also what has not changed since it was indexed");
   add_app->footer(

@@ -122,6 +122,7 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
             {"delta", sent_bytes(report, BlockMethod::kDelta)},
             {"copy", sent_bytes(report, BlockMethod::kCopy)},
             {"reference", sent_bytes(report, BlockMethod::kReference)},
+            {"pieced", sent_bytes(report, BlockMethod::kPieced)},
             {"deflated", sent_bytes(report, BlockMethod::kDeflated)},
             {"raw", sent_bytes(report, BlockMethod::kRaw)}}},
           {"codec", report.codec},

@@ -21,6 +21,9 @@ class Plain final : public FrameTarget {
   const std::byte* content(uint64_t, const ContentDigest&) override {
     return nullptr;
   }
+  bool piece(const ContentPiece&, std::span<std::byte>) override {
+    return false;
+  }
   const std::byte* copy(const BlockCopy&) override { return nullptr; }
   Status zero(uint64_t, uint32_t) override { return {}; }
   Status place(uint64_t, std::span<const std::byte>) override { return {}; }

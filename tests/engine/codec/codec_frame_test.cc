@@ -84,9 +84,51 @@ TEST(CodecFrame, NamesWhatIsWrong) {
               HasSubstr("more than 64 blocks"));
   EXPECT_THAT(trouble(frame_of({zero}, 0, FrameStage::kNone, 2)),
               HasSubstr("claims 2 blocks"));
-  EXPECT_THAT(trouble(frame_of({{static_cast<BlockMethod>(6), 1, 0}}, 0,
+  EXPECT_THAT(trouble(frame_of({{static_cast<BlockMethod>(7), 1, 0}}, 0,
                                FrameStage::kNone)),
-              HasSubstr("unknown method 6"));
+              HasSubstr("unknown method 7"));
+}
+
+std::vector<std::byte> frame_of_pieces(uint32_t blocks,
+                                       const std::vector<ContentPiece>& pieces,
+                                       size_t rest = 0) {
+  std::vector<std::byte> bytes(kFrameBytesMax);
+  store_run({BlockMethod::kPieced, blocks, 0}, &bytes[kCodecHeadBytes]);
+  size_t at = kCodecHeadBytes + kCodecRunBytes;
+  for (const ContentPiece& piece : pieces) {
+    store_piece(piece, &bytes[at]);
+    at += wire_bytes(piece);
+  }
+  bytes.resize(at + rest);
+  seal_frame(bytes, 1, blocks, FrameStage::kNone);
+  return bytes;
+}
+
+TEST(CodecFrame, PiecesMakeUpTheirRun) {
+  const ContentPiece named{PieceKind::kByContent, 5000, {std::byte{1}}};
+  const ContentPiece zeros{PieceKind::kZero, 3000, {}};
+  const ContentPiece rest{PieceKind::kBeside, 192, {}};
+  const auto good = frame_of_pieces(2, {named, zeros, rest});
+  const auto parts = parse_frame(good);
+  ASSERT_TRUE(parts) << parts.error().message;
+  auto left = parts->pieces;
+  for (const ContentPiece& piece : {named, zeros, rest}) {
+    EXPECT_EQ(take_piece(left), piece);
+  }
+  EXPECT_TRUE(left.empty());
+  EXPECT_THAT(trouble(frame_of_pieces(2, {named, zeros})),
+              HasSubstr("end 192 bytes before a run does"));
+  EXPECT_THAT(trouble(frame_of_pieces(1, {named})),
+              HasSubstr("5000 bytes stands where a run lacks 4096"));
+  EXPECT_THAT(trouble(frame_of_pieces(2, {named, zeros, rest}, 1)),
+              HasSubstr("a stream of 1 bytes"));
+  auto cut = frame_of_pieces(2, {rest, zeros, named});
+  cut.resize(cut.size() - 3);
+  seal_frame(cut, 1, 2, FrameStage::kNone);
+  EXPECT_THAT(trouble(cut), HasSubstr("end 5000 bytes before a run does"));
+  const std::vector<ContentPiece> bytes(kBlockBytes, {PieceKind::kZero, 1, {}});
+  EXPECT_THAT(trouble(frame_of_pieces(1, bytes)),
+              HasSubstr("end 3584 bytes before a run does"));
 }
 
 TEST(CodecFrame, EveryByteIsCovered) {

@@ -49,10 +49,23 @@ class IndexerTest : public testing::TestWithParam<bool> {  // in Redis
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
   }
-  std::unique_ptr<Indexer> indexer() {
-    auto made = Indexer::create(*store_, ContentKey{}, {.workers = 4});
+  std::unique_ptr<Indexer> indexer(ContentCut pieces = ContentCut::kBlocks) {
+    auto made = Indexer::create(*store_, ContentKey{},
+                                {.workers = 4, .pieces = pieces});
     EXPECT_TRUE(made) << made.error().message;
     return made ? std::move(*made) : nullptr;
+  }
+
+  // All of it.
+  Verification verify() {
+    auto verifier = IndexVerifier::create(*store_, ContentKey{}, 1, 12345);
+    EXPECT_TRUE(verifier);
+    for (bool more = true; more;) {
+      const auto step = verifier->step();
+      EXPECT_TRUE(step) << step.error().message;
+      more = step && *step;
+    }
+    return verifier->verification();
   }
 
   TestFolder folder_;
@@ -90,16 +103,41 @@ TEST_P(IndexerTest, StoppedAtAnyMomentItGoesOn) {
   }
   // Nothing was stopped in the middle of a chunk: nothing is done twice.
   EXPECT_EQ(put_bytes, kFiles * kFileBytes);
-  auto verifier = IndexVerifier::create(*store_, ContentKey{}, 1, 12345);
-  ASSERT_TRUE(verifier);
-  for (bool more = true; more;) {
-    const auto step = verifier->step();
-    ASSERT_TRUE(step) << step.error().message;
-    more = *step;
-  }
-  EXPECT_EQ(verifier->verification().read, kBlocks);
-  EXPECT_EQ(verifier->verification().stale, 0u);
-  EXPECT_EQ(verifier->verification().sources.size(), kFiles);
+  const Verification found = verify();
+  EXPECT_EQ(found.read, kBlocks);
+  EXPECT_EQ(found.stale, 0u);
+  EXPECT_EQ(found.sources.size(), kFiles);
+}
+
+// Pieces come besides the blocks, also to files that have their blocks there
+// already, and what is verified of them is right.
+TEST_P(IndexerTest, PiecesAreIndexedBesidesBlocks) {
+  paths_.resize(4);
+  const auto index = [&](ContentCut pieces) {
+    const auto it = indexer(pieces);
+    ASSERT_TRUE(it->start(paths_));
+    while (!it->wait(std::chrono::milliseconds(50))) {
+    }
+    ASSERT_TRUE(it->checkpoint());
+    ASSERT_TRUE(it->status());
+    EXPECT_EQ(it->progress().put_bytes, 4 * kFileBytes);
+    EXPECT_EQ(it->progress().unchanged, 0u);
+  };
+  constexpr uint64_t kBlocksOfFour = 4 * kFileBytes / kBlockBytes;
+  index(ContentCut::kBlocks);
+  EXPECT_EQ(verify().read, kBlocksOfFour);
+  index(ContentCut::kByContent);
+  Verification found = verify();
+  EXPECT_EQ(found.stale, 0u);
+  // 5 KiB each, on average; the last of a file is cut short.
+  EXPECT_GT(found.read, kBlocksOfFour + 4 * kFileBytes / 6000);
+  EXPECT_LT(found.read, kBlocksOfFour + 4 * kFileBytes / 4300);
+  const uint64_t pieces = found.read - kBlocksOfFour;
+  index(ContentCut::kSectors);
+  found = verify();
+  EXPECT_EQ(found.stale, 0u);
+  EXPECT_EQ(found.read, 9 * kBlocksOfFour + pieces);
+  EXPECT_EQ(found.sources.size(), 4u);
 }
 
 class IndexerTrouble : public IndexerTest {};
