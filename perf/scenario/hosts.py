@@ -40,6 +40,7 @@ class Host:
         self.bin_dir = bin_dir
         self.folder = os.path.join(folder, name)
         self.agent = None
+        self.agent_options = []
         self.security = ["--clear"]
         if tls:
             authority = os.path.join(folder, "pki")
@@ -61,7 +62,7 @@ class Host:
                 self.inside(os.path.join(self.bin_dir, "causeway"), "agent",
                             "--name", self.name, "--listen",
                             self.agent_address, "--state", self.folder,
-                            *self.security, *allow),
+                            *self.security, *allow, *self.agent_options),
                 stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.agent.stdout.readline()
         if not line.startswith("listening"):
@@ -154,9 +155,10 @@ class Emulator:
 
 class Hosts:
     """Source and target. With offloads off, frames are as on a wire; with a
-    `link` ("100M,50ms,0.1%": rate, round trip, loss) on a long one."""
+    `link` ("100M,50ms,0.1%": rate, round trip, loss) on a long one; with
+    `ports`, the wan path's packets go through DPDK ports (net_af_packet)."""
 
-    def __init__(self, bin_dir, offloads, tls=False, link=None):
+    def __init__(self, bin_dir, offloads, tls=False, link=None, ports=False):
         self.folder = tempfile.mkdtemp(prefix="causeway-perf-")
         if tls:
             run([os.path.join(bin_dir, "causeway"), "pki", "init",
@@ -167,6 +169,11 @@ class Hosts:
         self.emulator = None
         try:
             self._join(bin_dir, offloads, link)
+            if ports:
+                for index, host in enumerate((self.source, self.target)):
+                    host.agent_options = [
+                        "--wan-device", "net_af_packet0,iface=veth0",
+                        "--wan-address", f"10.99.0.{index + 1}/24"]
             self.source.start_agent()
             self.target.start_agent()
         except Exception:
@@ -186,10 +193,24 @@ class Hosts:
             run(host.inside("ip", "address", "add", host.address + "/30",
                             "dev", "veth0"))
             run(host.inside("ip", "link", "set", "veth0", "up"))
+        if link:
+            self._introduce()
+        for host in (self.source, self.target):
             if not offloads:
                 run(host.inside("ethtool", "-K", "veth0", "tso", "off", "gso",
                                 "off", "gro", "off", "tx-udp-segmentation",
                                 "off"))
+
+    def _introduce(self):
+        """Routers at the ends of a line do not ask across it who is there: a
+        line that loses would lose that, too."""
+        for host, other in ((self.source, self.target),
+                            (self.target, self.source)):
+            links = json.loads(run(other.inside("ip", "-j", "link", "show",
+                                                "veth0")))
+            run(host.inside("ip", "neighbour", "replace", other.address,
+                            "lladdr", links[0]["address"], "dev", "veth0",
+                            "nud", "permanent"))
 
     def __enter__(self):
         return self

@@ -114,5 +114,33 @@ def codec_choice(options):
     return figures
 
 
+# Name, whether through DPDK ports, arguments of the move.
+PACKET_ARMS = (("tls", False, ("--path", "tcp")),
+               ("quic_udp", False, ("--path", "wan")),
+               ("quic_dpdk", True, ("--path", "wan")))
+
+
+def packet_io(options):
+    """512 MiB of random content between two hosts on a cable of real frames:
+    CPU seconds a GB of both movers, by QUIC over kernel UDP and over DPDK
+    ports and by TLS over TCP, one stream; the arms alternate. What the kernel
+    does for a mover in softirqs is nobody's, and not counted."""
+    figures = {f"{name}_{what}": [] for name, _, _ in PACKET_ARMS
+               for what in ("cpu_s_gb", "bytes_s")}
+    for _ in range(options.runs):
+        for name, ports, path in PACKET_ARMS:
+            with Hosts(options.bin, offloads=False, tls=True,
+                       ports=ports) as hosts:
+                report, _ = hosts.move_one(
+                    ("--memory", "512M", "--workload", "idle", "--content",
+                     "random"), ("--streams", "1", "--codec", "none", *path),
+                    warm_bytes=1 << 30)
+            moved = 512 * MIB
+            figures[f"{name}_cpu_s_gb"].append(
+                report["engine"]["cpu_s"] * 1e9 / moved)
+            figures[f"{name}_bytes_s"].append(moved / report["total_s"])
+    return figures
+
+
 ALL = {function.__name__: function for function in (
-    wan, wan_beside_cubic, fec, codec_choice)}
+    wan, wan_beside_cubic, fec, codec_choice, packet_io)}
