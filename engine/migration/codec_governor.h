@@ -31,12 +31,12 @@ struct CodecTotals {
 
 class CodecGovernor {
  public:
-  // What was sent last: deltas of a hot set of 8,000 blocks, within the 64 MiB
-  // that a mover may have.
-  static constexpr uint64_t kSentBytesMax = 32u << 20;
+  // What was sent last: deltas of a hot set of 3,000 blocks. A mover may have
+  // 64 MiB, and the wan path keeps half of that until the peer has it.
+  static constexpr uint64_t kSentBytesMax = 12u << 20;
 
-  // Where it was sent from: a million blocks, 4 GiB of different content.
-  static constexpr uint64_t kPlacesBytesMax = 16u << 20;
+  // Where it was sent from: half a million blocks, 2 GiB of different content.
+  static constexpr uint64_t kPlacesBytesMax = 8u << 20;
 
   explicit CodecGovernor(const CodecOptions& options);
 

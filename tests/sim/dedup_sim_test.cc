@@ -286,7 +286,10 @@ TEST(DedupSim, WhatWasSentBeforeInTheRunGoesAsACopy) {
   options.guest.twin_share = 0.5;
   SimMigration run(options);
   expect_moved(run);
-  EXPECT_EQ(copied_blocks(run), 524u);  // of 1,024: 50 of each 100
+  // 524 of 1,024, 50 of each 100; a table of half a million places, of which
+  // each content has one, forgets a few of 3,000.
+  EXPECT_LE(copied_blocks(run), 524u);
+  EXPECT_GE(copied_blocks(run), 515u);
   EXPECT_LT(run.source().report().wire_bytes, 10.2 * (1u << 20));
 }
 
