@@ -146,12 +146,10 @@ Result<std::unique_ptr<OutboundPath>> WanConnector::connect(
 }
 
 Result<WanConnector::Lane> WanConnector::connect_lane(
-    const std::string& local, std::string_view address, const PathToken& token,
-    const WanOptions& options) {
+    std::unique_ptr<PacketIo> io, std::string_view address,
+    const PathToken& token, const WanOptions& options) {
   CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
   const SocketAddress& peer = candidates.front();
-  CAUSEWAY_ASSIGN(auto io, local.empty() ? UdpPacketIo::open_towards(peer)
-                                         : UdpPacketIo::open(local));
   io->expect_only(peer);
   CAUSEWAY_ASSIGN(auto path, open_path(std::move(io), peer, token, options));
   LinkThread* const thread = &path->thread();

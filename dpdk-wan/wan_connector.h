@@ -23,14 +23,13 @@ class WanConnector {
   static Result<std::unique_ptr<OutboundPath>> connect(
       std::string_view address, const PathToken& token,
       const WanOptions& options);
-  // One connection of a striped path (options.lane), from this host's address
-  // `local` ("address:0"; empty: what the route says), with the thread of its
-  // link, which the path owns.
+  // One connection of a striped path (options.lane) over an endpoint that is
+  // open already, with the thread of its link, which the path owns.
   struct Lane {
     std::unique_ptr<OutboundPath> path;
     LinkThread* thread = nullptr;
   };
-  static Result<Lane> connect_lane(const std::string& local,
+  static Result<Lane> connect_lane(std::unique_ptr<PacketIo> io,
                                    std::string_view address,
                                    const PathToken& token,
                                    const WanOptions& options);

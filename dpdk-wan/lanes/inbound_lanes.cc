@@ -26,9 +26,10 @@ WanOptions lane_options(const WanOptions& path, size_t lanes, int cancel_fd) {
 
 class InboundLanes final : public InboundPath {
  public:
-  InboundLanes(std::vector<WanListener> listeners, const PathToken& token,
-               const WanOptions& options)
-      : token_(token),
+  InboundLanes(std::vector<LaneEnds> lanes, std::vector<WanListener> listeners,
+               const PathToken& token, const WanOptions& options)
+      : lanes_(std::move(lanes)),
+        token_(token),
         watch_(static_cast<uint32_t>(listeners.size()),
                lane_patience(options.silence_max), monotonic_now()),
         path_(board_, {stripe_window_bytes(options.streams),
@@ -63,6 +64,7 @@ class InboundLanes final : public InboundPath {
   void run(uint32_t lane, WanListener first);
   void serve(uint32_t lane, WanListener::Lane accepted);
 
+  const std::vector<LaneEnds> lanes_;
   PathToken token_;
   WanOptions options_;
   LaneWatch watch_;
@@ -74,7 +76,7 @@ class InboundLanes final : public InboundPath {
 void InboundLanes::run(uint32_t lane, WanListener first) {
   WanOptions options = options_;
   options.lane = static_cast<uint16_t>(lane);
-  const std::string address = first.address();
+  const uint16_t udp_port = first.port();
   std::optional<WanListener> listener(std::move(first));
   while (!watch_.stopping()) {
     if (listener) {
@@ -87,9 +89,9 @@ void InboundLanes::run(uint32_t lane, WanListener first) {
         if (!watch_.sleep(kLaneRetryMin)) return;
       }
     }
-    auto again = WanListener::listen(address);
+    auto again = open_to_listen(lanes_[lane], udp_port);
     if (again) {
-      listener = std::move(again).value();
+      listener = WanListener::over(std::move(again).value());
       continue;
     }
     watch_.failed(again.error());
@@ -133,14 +135,14 @@ void InboundLanes::serve(uint32_t lane, WanListener::Lane accepted) {
 
 }  // namespace
 
-Result<LanesListener> LanesListener::listen(
-    const std::vector<std::string>& addresses) {
-  CAUSEWAY_ASSERT(!addresses.empty() && addresses.size() <= kStripeLanesMax);
+Result<LanesListener> LanesListener::listen(std::vector<LaneEnds> lanes) {
+  CAUSEWAY_ASSERT(!lanes.empty() && lanes.size() <= kStripeLanesMax);
   LanesListener listener;
-  for (const std::string& address : addresses) {
-    CAUSEWAY_ASSIGN(WanListener one, WanListener::listen(address));
-    listener.listeners_.push_back(std::move(one));
+  for (const LaneEnds& lane : lanes) {
+    CAUSEWAY_ASSIGN(auto io, open_to_listen(lane, 0));
+    listener.listeners_.push_back(WanListener::over(std::move(io)));
   }
+  listener.lanes_ = std::move(lanes);
   return listener;
 }
 
@@ -155,8 +157,8 @@ std::vector<std::string> LanesListener::addresses() const {
 Result<std::unique_ptr<InboundPath>> LanesListener::accept(
     const PathToken& token, const WanOptions& options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
-  auto path =
-      std::make_unique<InboundLanes>(std::move(listeners_), token, options);
+  auto path = std::make_unique<InboundLanes>(
+      std::move(lanes_), std::move(listeners_), token, options);
   CAUSEWAY_TRY(path->await_first(options.timeout));
   return std::unique_ptr<InboundPath>(std::move(path));
 }

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "dpdk-wan/lanes/lane_ends.h"
 #include "dpdk-wan/lanes/lane_watch.h"
 #include "dpdk-wan/wan_listener.h"
 #include "engine/path/stripe/striped_path.h"
@@ -17,9 +18,8 @@ namespace causeway {
 // The endpoints, until the source has come.
 class LanesListener {
  public:
-  // "host:port" of each lane, 1 to kStripeLanesMax; port 0 takes a free one.
-  static Result<LanesListener> listen(
-      const std::vector<std::string>& addresses);
+  // 1 to kStripeLanesMax lanes.
+  static Result<LanesListener> listen(std::vector<LaneEnds> lanes);
 
   // Where each lane really listens.
   std::vector<std::string> addresses() const;
@@ -30,7 +30,8 @@ class LanesListener {
                                               const WanOptions& options);
 
  private:
-  std::vector<WanListener> listeners_;
+  std::vector<LaneEnds> lanes_;
+  std::vector<WanListener> listeners_;  // one a lane
 };
 
 }  // namespace causeway

@@ -72,8 +72,7 @@ void OutboundLanes::run(uint32_t lane) {
   options.lane = static_cast<uint16_t>(lane);
   Duration pause = kLaneRetryMin;
   while (!watch_.stopping()) {
-    auto connected = WanConnector::connect_lane(
-        lanes_[lane].local, lanes_[lane].peer, token_, options);
+    auto connected = connect(lane, options);
     if (connected) {
       serve(lane, std::move(connected).value());
       pause = kLaneRetryMin;
@@ -83,6 +82,13 @@ void OutboundLanes::run(uint32_t lane) {
     if (!watch_.sleep(pause)) return;
     pause = std::min(2 * pause, kLaneRetryMax);
   }
+}
+
+Result<WanConnector::Lane> OutboundLanes::connect(uint32_t lane,
+                                                  const WanOptions& options) {
+  CAUSEWAY_ASSIGN(auto io, open_towards_peer(lanes_[lane]));
+  return WanConnector::connect_lane(std::move(io), lanes_[lane].peer, token_,
+                                    options);
 }
 
 // From its opening to its end; the link is gone on return.

@@ -44,6 +44,7 @@ class OutboundLanes final : public OutboundPath {
   OutboundLanes(std::vector<LaneEnds> lanes, const PathToken& token,
                 const WanOptions& options);
   void run(uint32_t lane);
+  Result<WanConnector::Lane> connect(uint32_t lane, const WanOptions& options);
   void serve(uint32_t lane, WanConnector::Lane connected);
 
   std::vector<LaneEnds> lanes_;

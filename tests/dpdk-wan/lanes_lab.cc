@@ -41,14 +41,14 @@ LanesLab::LanesLab(size_t lanes, const PathLabOptions& options,
                    RelayTrouble trouble, Duration silence_max) {
   // Between the ends is no buffer to make small; a slow link does as well.
   if (options.tiny_buffers) trouble.bytes_s = 10'000'000;
-  auto listener =
-      LanesListener::listen(std::vector<std::string>(lanes, "127.0.0.1:0"))
-          .value();
+  auto listener = LanesListener::listen(
+                      std::vector<LaneEnds>(lanes, {"127.0.0.1:0", "", {}}))
+                      .value();
   std::vector<LaneEnds> outbound_ends;
   for (const std::string& address : listener.addresses()) {
     relays_.push_back(std::make_unique<UdpRelay>(
         resolve_address(address, false)->front(), trouble));
-    outbound_ends.push_back({"127.0.0.1:0", relays_.back()->address()});
+    outbound_ends.push_back({"127.0.0.1:0", relays_.back()->address(), {}});
     ++trouble.seed;
   }
   const WanOptions accept = ends(certificates_, "b", "a", options, silence_max);

@@ -269,6 +269,13 @@ TEST_F(BadInputTest, AnAgentsPortWithoutAnAddressToUse) {
   };
   expect_failure(with({}), kInvalidArgument,
                  "--wan-device requires --wan-address");
+  expect_failure(with({"--wan-address", "10.8.0.3/24", "--wan-device",
+                       "net_af_packet1,iface=eth1"}),
+                 kInvalidArgument, "2 --wan-device, 1 --wan-address");
+  expect_failure(
+      with({"--wan-address", "10.8.0.3/24", "--wan-address", "10.8.1.3/24",
+            "--wan-device", "net_af_packet0,iface=eth1"}),
+      kInvalidArgument, "net_af_packet0 is there twice");
   expect_failure(with({"--wan-address", "10.8.0.300/24"}), kInvalidArgument,
                  "--wan-address: '10.8.0.300' is no IP address");
   expect_failure(

@@ -28,8 +28,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             options.mover_listen,
             options.memory_limit_bytes,
             options.tls,
-            options.wan_port,
-            options.wan_via,
+            options.wan,
             options.index.empty() ? content_index_in(store.folder())
                                   : options.index,
             options.index_key.empty() ? content_key_in(store.folder())

@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "dpdk-wan/port/port_options.h"
 #include "engine/base/result.h"
 #include "engine/base/tls_files.h"
 #include "tools/agent/arrivals.h"
@@ -32,8 +31,7 @@ struct AgentOptions {
   uint64_t memory_limit_bytes = 0;
   std::vector<std::string> vmm_arguments;  // for tests
   std::optional<TlsFiles> tls;             // nothing: in the clear
-  std::optional<PortOptions> wan_port;     // nothing: kernel sockets
-  std::vector<std::string> wan_via;        // addresses of the lanes
+  WanEnds wan;
   std::string index;      // of content; empty: in the state folder
   std::string index_key;  // a file; empty: likewise
   bool index_guests = false;

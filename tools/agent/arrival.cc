@@ -72,11 +72,9 @@ Status Arrival::prepare(const std::string& peer,
                            {"key_file", host_->index_key},
                            {"domain", config.domain()}}}};
   add_tls(&spec, host_->tls, peer);
-  add_path(&spec, request.path(), host_->wan_port);
-  if (!host_->wan_port) {
-    const auto lanes = std::min(request.lanes(), kStripeLanesMax);
-    add_lanes(&spec, lanes_of(host_->wan_via, lanes, host_->mover_listen), {});
-  }
+  add_path(&spec, request.path(), host_->wan.first_port());
+  add_lanes(&spec, host_->wan, std::min(request.lanes(), kStripeLanesMax),
+            host_->mover_listen, {});
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }

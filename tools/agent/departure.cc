@@ -266,9 +266,7 @@ Result<control::ReserveRequest> Departure::reservation() const {
   request.set_token(token_);
   request.set_streams(request_.streams());
   *request.mutable_path() = request_.path();
-  if (request_.path().kind() == "wan" && !host_->wan_port) {
-    request.set_lanes(static_cast<uint32_t>(host_->wan_via.size()));
-  }
+  if (request_.path().kind() == "wan") request.set_lanes(host_->wan.lanes());
   request.set_source_agent(host_->address());
   *request.mutable_config() = view.record.config;
   CAUSEWAY_ASSIGN(const auto guest,
@@ -297,9 +295,11 @@ Status Departure::give_spec() {
                          {"time_limit_us", request_.time_limit_us()},
                          {"dry_run", request_.dry_run() ? 1u : 0u}};
   add_tls(&spec, host_->tls, target_name_);
-  add_path(&spec, request_.path(), host_->wan_port);
-  // A target with one endpoint has no lanes.
-  if (!lane_peers_.empty()) add_lanes(&spec, host_->wan_via, lane_peers_);
+  add_path(&spec, request_.path(), host_->wan.first_port());
+  // A target with one endpoint has no lanes, one with ports may have fewer.
+  const auto lanes =
+      std::min(host_->wan.lanes(), static_cast<uint32_t>(lane_peers_.size()));
+  add_lanes(&spec, host_->wan, lanes, "", lane_peers_);
   return mover_->give_spec(spec);
 }
 

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "dpdk-wan/port/port_options.h"
 #include "engine/base/tls_files.h"
 #include "engine/control/journal.h"
 #include "tools/agent/guest_store.h"
 #include "tools/agent/guest_table.h"
 #include "tools/agent/loss_memory.h"
 #include "tools/agent/metrics.h"
+#include "tools/agent/path_wish.h"
 #include "tools/agent/undecided.h"
 #include "tools/agent/vmm_launcher.h"
 #include "tools/agent/watchers.h"
@@ -27,12 +27,9 @@ struct Host {
   std::string mover_listen;     // "ADDRESS:0", where movers wait for the peer
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
   std::optional<TlsFiles> tls;  // of this host; nothing: in the clear
-  std::optional<PortOptions> wan_port;  // nothing: kernel sockets
-  // "ADDRESS:0", an end of each lane of a striped wan path; none: not striped,
-  // or, of a target, all lanes end where movers listen.
-  std::vector<std::string> wan_via;
-  std::string index;      // of content: open_content_index()
-  std::string index_key;  // the file of its names' key
+  WanEnds wan;                  // of a target without any: where movers listen
+  std::string index;            // of content: open_content_index()
+  std::string index_key;        // the file of its names' key
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;

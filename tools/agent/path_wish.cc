@@ -1,9 +1,21 @@
 #include "tools/agent/path_wish.h"
 
+#include <algorithm>
+
 #include "dpdk-wan/quic/congestion.h"
 #include "dpdk-wan/quic/limits.h"
 
 namespace causeway {
+namespace {
+
+nlohmann::json to_json(const PortOptions& port) {
+  return {{"device", port.device},
+          {"address", port.address},
+          {"gateway", port.gateway},
+          {"mtu_bytes", port.mtu_bytes}};
+}
+
+}  // namespace
 
 Status check_path_wish(const control::PathWish& wish, bool encrypted) {
   const std::string& kind = wish.kind();
@@ -48,32 +60,30 @@ void add_path(nlohmann::json* spec, const control::PathWish& wish,
   if (!wish.fec().empty()) (*spec)["fec"] = wish.fec();
   (*spec)["datagram_bytes"] = wish.datagram_bytes();
   if (!port) return;
-  (*spec)["port"] = {{"device", port->device},
-                     {"address", port->address},
-                     {"gateway", port->gateway},
-                     {"mtu_bytes", port->mtu_bytes}};
+  (*spec)["port"] = to_json(*port);
 }
 
-std::vector<std::string> lanes_of(const std::vector<std::string>& addresses,
-                                  uint32_t lanes,
-                                  const std::string& otherwise) {
-  std::vector<std::string> ends;
-  for (uint32_t i = 0; i < lanes; ++i) {
-    ends.push_back(addresses.empty() ? otherwise
-                                     : addresses[i % addresses.size()]);
-  }
-  return ends;
-}
-
-void add_lanes(nlohmann::json* spec, const std::vector<std::string>& locals,
+void add_lanes(nlohmann::json* spec, const WanEnds& ends, uint32_t lanes,
+               const std::string& otherwise,
                const std::vector<std::string>& peers) {
-  nlohmann::json lanes = nlohmann::json::array();
-  for (size_t i = 0; i < locals.size(); ++i) {
-    nlohmann::json lane = {{"local", locals[i]}};
-    if (!peers.empty()) lane["peer"] = peers[i % peers.size()];
-    lanes.push_back(std::move(lane));
+  const auto ports = static_cast<uint32_t>(ends.ports.size());
+  if (ports == 1) return;
+  if (ports > 1) lanes = std::min(lanes, ports);
+  nlohmann::json members = nlohmann::json::array();
+  for (uint32_t i = 0; i < lanes; ++i) {
+    nlohmann::json lane;
+    if (ports > 1) {
+      lane["port"] = to_json(ends.ports[i]);
+    } else {
+      lane["local"] =
+          ends.via.empty() ? otherwise : ends.via[i % ends.via.size()];
+    }
+    if (!peers.empty()) lane["peer"] = peers[i];
+    members.push_back(std::move(lane));
   }
-  if (!lanes.empty()) (*spec)["lanes"] = std::move(lanes);
+  if (members.empty()) return;
+  spec->erase("port");
+  (*spec)["lanes"] = std::move(members);
 }
 
 }  // namespace causeway

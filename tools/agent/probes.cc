@@ -105,7 +105,7 @@ Result<control::PathProbe> Probes::measure(AgentClient& target,
       common_spec("probe-source", token, request.duration_us());
   spec["peer"] = peer;
   add_tls(&spec, host_->tls, answered.agent_name);
-  add_path(&spec, wish, host_->wan_port);
+  add_path(&spec, wish, host_->wan.first_port());
   CAUSEWAY_TRY(mover->give_spec(spec));
   auto result = follow(*mover, sink);
   if (result && path == "wan") {
@@ -156,7 +156,7 @@ Result<control::AnswerProbeReply> Probes::answer(
       common_spec("probe-target", request.token(), request.duration_us());
   spec["listen"] = host_->mover_listen;
   add_tls(&spec, host_->tls, peer);
-  add_path(&spec, wish, host_->wan_port);
+  add_path(&spec, wish, host_->wan.first_port());
   CAUSEWAY_TRY(mover->give_spec(spec));
   CAUSEWAY_ASSIGN(const MoverEvent event, mover->next(kMoverListenTimeout));
   if (event.kind == MoverEvent::Kind::kFailed) {

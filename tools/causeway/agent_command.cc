@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 
 #include "dpdk-wan/port/ip_address.h"
 #include "engine/control/agent_address.h"
@@ -35,7 +36,11 @@ struct AgentArguments {
   TlsArguments tls;
   std::vector<std::string> operators;
   std::vector<std::string> peers;
-  PortOptions wan_port;  // no device: kernel sockets
+  // One a DPDK port; the gateways may be one for all, or none.
+  std::vector<std::string> wan_devices;
+  std::vector<std::string> wan_addresses;
+  std::vector<std::string> wan_gateways;
+  uint32_t wan_mtu_bytes = 1500;
   std::vector<std::string> wan_via;
 };
 
@@ -132,6 +137,43 @@ Status check_port(const PortOptions& port) {
                     gateway.error().message);
 }
 
+// "net_af_packet0" of "net_af_packet0,iface=eth1".
+std::string device_name(const std::string& device) {
+  return device.substr(0, device.find(','));
+}
+
+Status set_ports(AgentArguments* arguments) {
+  const auto& devices = arguments->wan_devices;
+  const auto& gateways = arguments->wan_gateways;
+  if (devices.size() != arguments->wan_addresses.size() ||
+      (gateways.size() > 1 && gateways.size() != devices.size()) ||
+      devices.size() > kStripeLanesMax) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "{} --wan-device, {} --wan-address and {} --wan-gateway: "
+                      "each device needs its address, and one gateway for all "
+                      "or its own; {} devices at most",
+                      devices.size(), arguments->wan_addresses.size(),
+                      gateways.size(), kStripeLanesMax);
+  }
+  std::set<std::string> names;
+  for (size_t i = 0; i < devices.size(); ++i) {
+    PortOptions port;
+    port.device = devices[i];
+    port.address = arguments->wan_addresses[i];
+    if (!gateways.empty()) port.gateway = gateways[i % gateways.size()];
+    port.mtu_bytes = arguments->wan_mtu_bytes;
+    CAUSEWAY_TRY(check_port(port));
+    if (!names.insert(device_name(port.device)).second) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "--wan-device: {} is there twice; number virtual "
+                        "devices (net_af_packet0, net_af_packet1)",
+                        device_name(port.device));
+    }
+    arguments->agent.wan.ports.push_back(std::move(port));
+  }
+  return {};
+}
+
 // Addresses without a port: each lane takes a free one.
 Status set_lanes(AgentArguments* arguments) {
   if (arguments->wan_via.size() > kStripeLanesMax) {
@@ -146,7 +188,7 @@ Status set_lanes(AgentArguments* arguments) {
                         address.error().message);
     }
     const bool v6 = via.find(':') != std::string::npos;
-    arguments->agent.wan_via.push_back(v6 ? fmt::format("[{}]:0", via)
+    arguments->agent.wan.via.push_back(v6 ? fmt::format("[{}]:0", via)
                                           : fmt::format("{}:0", via));
   }
   return {};
@@ -162,10 +204,7 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   if (arguments.agent.tls) {
     CAUSEWAY_TRY(TlsContext::load({*arguments.agent.tls, ""}));
   }
-  if (!arguments.wan_port.device.empty()) {
-    CAUSEWAY_TRY(check_port(arguments.wan_port));
-    arguments.agent.wan_port = arguments.wan_port;
-  }
+  CAUSEWAY_TRY(set_ports(&arguments));
   CAUSEWAY_TRY(set_lanes(&arguments));
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
   const std::string state = agent->state_folder();
@@ -185,27 +224,30 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   return status;
 }
 
-void add_port_options(CLI::App* command, PortOptions* port) {
+void add_port_options(CLI::App* command, AgentArguments* arguments) {
   CLI::Option* device =
       command
-          ->add_option("--wan-device", port->device,
+          ->add_option("--wan-device", arguments->wan_devices,
                        "Packets of the wan path go through this DPDK port: a "
                        "PCI address or a virtual device; one migration at a "
-                       "time (default: the kernel's UDP)")
+                       "time (default: the kernel's UDP). Repeatable, up to "
+                       "4: moves use all of them at once, as with --wan-via")
           ->type_name("DEVICE");
   CLI::Option* address =
       command
-          ->add_option("--wan-address", port->address,
-                       "Its address, which the kernel must not have too")
+          ->add_option("--wan-address", arguments->wan_addresses,
+                       "Its address, which the kernel must not have too; one "
+                       "a device")
           ->type_name("ADDR/PREFIX")
           ->needs(device);
   device->needs(address);
   command
-      ->add_option("--wan-gateway", port->gateway,
-                   "Who knows the way beyond the prefix")
+      ->add_option("--wan-gateway", arguments->wan_gateways,
+                   "Who knows the way beyond the prefix; one for all devices, "
+                   "or one a device")
       ->type_name("ADDR")
       ->needs(device);
-  command->add_option("--wan-mtu", port->mtu_bytes, "Its MTU in bytes")
+  command->add_option("--wan-mtu", arguments->wan_mtu_bytes, "Its MTU in bytes")
       ->check(CLI::Range(1280, 9216))
       ->capture_default_str()
       ->needs(device);
@@ -241,7 +283,7 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "Who may command this agent besides its own certificate "
                    "and its local socket (repeatable)")
       ->type_name("NAME");
-  add_port_options(command, &arguments->wan_port);
+  add_port_options(command, arguments.get());
   command
       ->add_option("--wan-via", arguments->wan_via,
                    "An address of this host for a lane of the wan path "

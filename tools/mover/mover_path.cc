@@ -42,13 +42,26 @@ Result<std::unique_ptr<OutboundPath>> connect_single(const MoverSpec& spec,
   return TcpConnector::connect(spec.peer, spec.token, options);
 }
 
+std::vector<LaneEnds> lane_ends(const MoverSpec& spec) {
+  std::vector<LaneEnds> ends;
+  for (const MoverLane& lane : spec.lanes) {
+    LaneEnds& one = ends.emplace_back(LaneEnds{lane.local, lane.peer, {}});
+    if (!lane.port) continue;
+    one.port = [options = *lane.port](uint16_t udp_port) mutable {
+      options.udp_port = udp_port;
+      return open_port(options);
+    };
+  }
+  return ends;
+}
+
 }  // namespace
 
 Result<MoverPath> connect_path(const MoverSpec& spec, uint64_t guest_bytes) {
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
     CAUSEWAY_ASSIGN(
         std::unique_ptr<OutboundLanes> lanes,
-        OutboundLanes::connect(spec.lanes, spec.token, wan_options(spec)));
+        OutboundLanes::connect(lane_ends(spec), spec.token, wan_options(spec)));
     const OutboundLanes* const striped = lanes.get();
     return MoverPath{std::move(lanes), striped};
   }
@@ -59,9 +72,7 @@ Result<MoverPath> connect_path(const MoverSpec& spec, uint64_t guest_bytes) {
 Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
   MoverListener listener;
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
-    std::vector<std::string> addresses;
-    for (const LaneEnds& lane : spec.lanes) addresses.push_back(lane.local);
-    CAUSEWAY_ASSIGN(listener.lanes_, LanesListener::listen(addresses));
+    CAUSEWAY_ASSIGN(listener.lanes_, LanesListener::listen(lane_ends(spec)));
   } else if (spec.path == PathKind::kWan && spec.port) {
     CAUSEWAY_ASSIGN(auto io, open_port(*spec.port));
     listener.wan_ = WanListener::over(std::move(io));

@@ -89,10 +89,10 @@ Result<std::optional<PortOptions>> port(const json& spec) {
   return std::optional<PortOptions>(std::move(options));
 }
 
-// [{"local": "ADDRESS:PORT", "peer": "ADDRESS:PORT"}, ...]; `peer` is the
-// source's to know.
-Result<std::vector<LaneEnds>> lanes(const json& spec, bool source) {
-  std::vector<LaneEnds> lanes;
+// [{"local": "ADDRESS:PORT", "peer": "ADDRESS:PORT"}, ...], or "port" instead
+// of "local"; `peer` is the source's to know.
+Result<std::vector<MoverLane>> lanes(const json& spec, bool source) {
+  std::vector<MoverLane> lanes;
   const auto found = spec.find("lanes");
   if (found == spec.end()) return lanes;
   if (!found->is_array() || found->empty() || found->size() > kStripeLanesMax) {
@@ -100,12 +100,15 @@ Result<std::vector<LaneEnds>> lanes(const json& spec, bool source) {
   }
   for (const json& each : *found) {
     if (!each.is_object()) return bad("lanes", "a list of objects");
-    LaneEnds ends;
-    CAUSEWAY_ASSIGN(ends.local, text(each, "local"));
-    if (source) {
-      CAUSEWAY_ASSIGN(ends.peer, text(each, "peer"));
+    MoverLane lane;
+    CAUSEWAY_ASSIGN(lane.port, port(each));
+    if (!lane.port) {
+      CAUSEWAY_ASSIGN(lane.local, text(each, "local"));
     }
-    lanes.push_back(std::move(ends));
+    if (source) {
+      CAUSEWAY_ASSIGN(lane.peer, text(each, "peer"));
+    }
+    lanes.push_back(std::move(lane));
   }
   return lanes;
 }
@@ -134,7 +137,7 @@ Status parse_path(const json& members, bool source, MoverSpec& spec) {
   }
   CAUSEWAY_ASSIGN(spec.lanes, lanes(members, source));
   if (spec.port && !spec.lanes.empty()) {
-    return bad("lanes", "without \"port\": a port has one address");
+    return bad("lanes", "without \"port\": each lane says its own");
   }
   if (!members.contains("congestion")) return {};
   CAUSEWAY_ASSIGN(const std::string name, text(members, "congestion"));

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "dpdk-wan/lanes/lane_ends.h"
 #include "dpdk-wan/port/port_options.h"
 #include "dpdk-wan/quic/congestion.h"
 #include "engine/base/result.h"
@@ -23,6 +22,14 @@ namespace causeway {
 
 enum class MoverRole { kSource, kTarget, kProof, kProbeSource, kProbeTarget };
 enum class PathKind { kTcp, kWan };
+
+// Both ends of a lane, of a target its own: the kernel's sockets at `local`, or
+// a port.
+struct MoverLane {
+  std::string local;
+  std::string peer;
+  std::optional<PortOptions> port;
+};
 
 struct MoverSpec {
   MoverRole role = MoverRole::kSource;
@@ -41,7 +48,7 @@ struct MoverSpec {
   std::optional<PortOptions> port;  // nothing: kernel sockets
   // Not empty: the path is striped. The source has both ends of each lane, the
   // target where to listen (`local`).
-  std::vector<LaneEnds> lanes;
+  std::vector<MoverLane> lanes;
   std::optional<TlsOptions> tls;  // nothing: in the clear
 
   // Source.
