@@ -2,12 +2,11 @@
 
 #include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
-#include <chrono>
-
 #include <utility>
 
 #include "engine/control/agent_address.h"
 #include "engine/control/call_status.h"
+#include "engine/control/connect_time.h"
 #include "engine/control/control.grpc.pb.h"
 #include "engine/control/limits.h"
 #include "engine/control/tls_credentials.h"
@@ -249,17 +248,12 @@ Result<AgentClient::ProbeAnswer> AgentClient::answer_probe(
 }
 
 Result<Duration> AgentClient::round_trip() {
-  Duration least = Duration::max();
-  // The first one makes the connection.
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    CAUSEWAY_TRY(impl_->call(impl_->migrations.get(),
-                             &control::Migrations::Stub::Ping, control::Empty(),
-                             kQueryTimeoutMs));
-    const Duration took = std::chrono::steady_clock::now() - start;
-    if (i > 0) least = std::min(least, took);
-  }
-  return least;
+  // Says what is wrong where no agent answers, or another one.
+  CAUSEWAY_TRY(impl_->call(impl_->migrations.get(),
+                           &control::Migrations::Stub::Ping, control::Empty(),
+                           kQueryTimeoutMs));
+  if (impl_->address.starts_with("unix:")) return Duration{0};
+  return connect_time(impl_->address);
 }
 
 }  // namespace causeway

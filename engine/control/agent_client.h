@@ -71,7 +71,8 @@ class AgentClient {
   };
   Result<ProbeAnswer> answer_probe(const control::AnswerProbeRequest& request);
 
-  // To the agent and back: the shorter of two, the connection once made.
+  // To the agent's host and back (connect_time.h), the agent having answered; 0
+  // at a UNIX socket.
   Result<Duration> round_trip();
 
  private:
