@@ -1,0 +1,66 @@
+#include "tests/integration/cell_wire.h"
+
+namespace causeway::integration {
+namespace {
+
+// Between two towns. A round is over in a second or two, and a busy machine's
+// emulator keeps it.
+constexpr const char* kLine = "200M,20ms";
+
+}  // namespace
+
+Result<CellWire> CellWire::create(Victim victim) {
+  CellWire wire(victim);
+  switch (wire_of(victim)) {
+    case Wire::kLoopback:
+      break;
+    case Wire::kCable:
+      CAUSEWAY_TRY(wire.join(Wiring::kDirect, 1));
+      break;
+    case Wire::kLine:
+      CAUSEWAY_TRY(wire.join(Wiring::kThroughMiddle, 1));
+      break;
+    case Wire::kTwoLines:
+      CAUSEWAY_TRY(wire.join(Wiring::kThroughMiddle, 2));
+      break;
+  }
+  return wire;
+}
+
+Status CellWire::join(Wiring wiring, int cables) {
+  CAUSEWAY_ASSIGN(
+      NamespacePair network,
+      NamespacePair::create(wiring, NamespacePair::kMtuDefault, cables));
+  network_ = std::make_unique<NamespacePair>(std::move(network));
+  if (wiring == Wiring::kDirect) return {};
+  for (int i = 0; i < cables; ++i) {
+    CAUSEWAY_ASSIGN(lines_[i], EmulatorProcess::start(
+                                   network_.get(),
+                                   binary_folder() + "/causeway-wan-emulator",
+                                   {"--link", kLine}, i));
+  }
+  return {};
+}
+
+void CellWire::place(int host, TestAgentOptions* options) const {
+  if (!network_) return;
+  options->network = network_.get();
+  options->host = host;
+  if (wire_of(victim_) != Wire::kTwoLines) return;
+  for (int i = 0; i < kLinesMax; ++i) {
+    options->arguments.insert(options->arguments.end(),
+                              {"--wan-via", network_->address(host, i)});
+  }
+}
+
+Status CellWire::cut() {
+  if (victim_ == Victim::kLink) return network_->cut();
+  return lines_[victim_ == Victim::kOtherLane]->set("both loss=100%");
+}
+
+Status CellWire::mend() {
+  if (victim_ == Victim::kLink) return network_->mend();
+  return lines_[victim_ == Victim::kOtherLane]->set("both loss=0%");
+}
+
+}  // namespace causeway::integration

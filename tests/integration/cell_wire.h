@@ -1,0 +1,43 @@
+// CellWire: what is between the two hosts of a cell of the crash matrix, and
+// how it is cut. Two hosts on the loopback have nothing to cut.
+//
+// Not thread-safe.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "engine/base/result.h"
+#include "tests/integration/crash_cells.h"
+#include "tests/integration/test_agent.h"
+#include "tools/wan-emulator/emulator_process.h"
+
+namespace causeway::integration {
+
+class CellWire {
+ public:
+  static constexpr int kLinesMax = 2;
+
+  // kPermission where namespaces may not be made.
+  static Result<CellWire> create(Victim victim);
+
+  // Where the agent of that host lives, and the addresses that it moves by.
+  void place(int host, TestAgentOptions* options) const;
+
+  // What the victim is, in both directions; connections are not told. In force
+  // when it returns.
+  Status cut();
+  Status mend();
+
+ private:
+  explicit CellWire(Victim victim) : victim_(victim) {}
+  Status join(Wiring wiring, int cables);
+
+  Victim victim_;
+  // The agents keep where it is.
+  std::unique_ptr<NamespacePair> network_;
+  std::array<std::unique_ptr<EmulatorProcess>, kLinesMax> lines_;
+};
+
+}  // namespace causeway::integration
