@@ -155,8 +155,11 @@ TEST_F(BadInputTest, TargetShortOfDisk) {
   EXPECT_EQ(b.leftovers(), "");
 }
 
+class DiskFullTest : public BadInputTest,
+                     public ::testing::WithParamInterface<const char*> {};
+
 // There was room when it was reserved; then something else took it.
-TEST_F(BadInputTest, TargetsDiskFullInMidMove) {
+TEST_P(DiskFullTest, AtTheTargetInMidMove) {
   const SmallFileSystem small(folder_.file("small"), "size=64m");
   if (!small.mounted()) {
     GTEST_SKIP() << "mounting a small file system needs root";
@@ -164,8 +167,9 @@ TEST_F(BadInputTest, TargetsDiskFullInMidMove) {
   TestAgent b(folder_, "B", {small.folder(), {}, {}});
   run_guest({"--disk", "48M"});
   ASSERT_TRUE(a_.wait_until_filled("g"));
-  RunningCommand migrate(folder_, {"migrate", "g", "--from", a_.address(),
-                                   "--to", b.address(), "--bandwidth", "20M"});
+  RunningCommand migrate(
+      folder_, {"migrate", "g", "--from", a_.address(), "--to", b.address(),
+                "--bandwidth", "20M", "--path", GetParam()});
   ASSERT_TRUE(migrate.wait_for_output("round 1"));
   const int filler = ::open((small.folder() + "/filler").c_str(),
                             O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -182,6 +186,11 @@ TEST_F(BadInputTest, TargetsDiskFullInMidMove) {
   expect_guest_runs_at_source();
   EXPECT_EQ(b.leftovers(), "");
 }
+
+INSTANTIATE_TEST_SUITE_P(Paths, DiskFullTest, ::testing::Values("tcp", "wan"),
+                         [](const auto& path) {
+                           return std::string(path.param);
+                         });
 
 TEST_F(BadInputTest, CpuFeaturesMissing) {
   if (const std::string why = why_no_kvm(); !why.empty()) GTEST_SKIP() << why;
