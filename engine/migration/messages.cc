@@ -67,6 +67,7 @@ void put(ByteWriter& out, const PreparedMessage& m) {
 }
 void put(ByteWriter&, const CommitMessage&) {}
 void put(ByteWriter& out, const RunningMessage& m) {
+  put_duration(out, m.waited);
   put_duration(out, m.journal);
   put_duration(out, m.resume);
   put_duration(out, m.answered);
@@ -161,6 +162,7 @@ bool get(ByteReader& in, PreparedMessage& m) {
 }
 bool get(ByteReader&, CommitMessage&) { return true; }
 bool get(ByteReader& in, RunningMessage& m) {
+  m.waited = get_duration(in);
   m.journal = get_duration(in);
   m.resume = get_duration(in);
   m.answered = get_duration(in);

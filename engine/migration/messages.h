@@ -35,7 +35,7 @@
 
 namespace causeway {
 
-inline constexpr uint32_t kSessionProtocolVersion = 4;
+inline constexpr uint32_t kSessionProtocolVersion = 5;
 
 // Kinds of puts, a bit each, that an end understands. What the target does not
 // name in Ready the source does not send.
@@ -106,8 +106,10 @@ struct PreparedMessage {
   Duration journal{0};  // the record PREPARED
 };
 struct CommitMessage {};
+// On the target's own clock.
 struct RunningMessage {
-  // From Commit's arrival on, on the target's own clock:
+  Duration waited{0};  // from Prepared's departure to Commit's arrival
+  // From Commit's arrival on:
   Duration journal{0};         // until RUNNING was recorded
   Duration resume{0};          // from there until the first vCPU went on
   Duration answered{0};        // until this was sent; the guest runs meanwhile

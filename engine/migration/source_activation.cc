@@ -23,11 +23,13 @@ Result<SourceSession::Outcome> SourceSession::step_await_running(Instant now) {
   set_urgent(false);
   stop_point("source.activated");
   const Duration waited = now - lap_;
-  const Duration travel = std::max(waited - running->answered, Duration{0});
+  // lap_ is Commit's departure.
+  commit_times_.between = running->waited - (lap_ - prepared_at_);
+  commit_times_.second = std::max(waited - running->answered, Duration{0});
   report_.ledger.add("journal", running->journal);
   report_.ledger.add("resume", running->resume);
   // Of Commit there and Running back only the way there is blackout.
-  report_.ledger.add("round_trips", travel / 2);
+  report_.ledger.add("round_trips", commit_travel(commit_times_));
   report_.total = now - options_.began;
   report_.target_cpu_us = running->engine_cpu_us;
   report_.target_rss_bytes = running->engine_rss_bytes;

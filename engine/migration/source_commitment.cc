@@ -21,8 +21,9 @@ Result<SourceSession::Outcome> SourceSession::step_await_prepared(Instant now) {
   report_.ledger.add("state_load", prepared->state_load);
   report_.ledger.add("disk_sync", prepared->disk_sync);
   report_.ledger.add("journal", prepared->journal);
-  report_.ledger.add("round_trips", std::max(waited - spent, Duration{0}));
-  lap_ = now;
+  commit_times_.first = std::max(waited - spent, Duration{0});
+  report_.ledger.add("round_trips", commit_times_.first);
+  lap_ = prepared_at_ = now;
   end_round(now);
   report_.rounds.back().decision = "the guest stands still";
   CAUSEWAY_TRY(check_roots(*prepared));

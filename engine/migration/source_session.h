@@ -30,6 +30,7 @@
 #include "engine/guest/guest.h"
 #include "engine/migration/asking.h"
 #include "engine/migration/codec_governor.h"
+#include "engine/migration/commit_travel.h"
 #include "engine/migration/commitment_journal.h"
 #include "engine/migration/image.h"
 #include "engine/migration/image_proof.h"
@@ -242,6 +243,8 @@ class SourceSession final : public Stepper {
   Duration collect_time_{0};
 
   Instant lap_;  // the ledger is attributed up to here
+  Instant prepared_at_;
+  CommitTimes commit_times_;
   std::optional<ImageProof> proof_;
 
   Instant progress_at_;

@@ -151,7 +151,7 @@ Result<TargetSession::Outcome> TargetSession::step_await_commit(Instant now) {
   if (!std::holds_alternative<CommitMessage>(*message)) {
     return out_of_turn(*message);
   }
-  lap_ = now;
+  running_.waited = lap(now);
   state_ = State::kRecordRunning;
   return Outcome::kAgain;
 }

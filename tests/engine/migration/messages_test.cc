@@ -18,21 +18,21 @@ std::vector<Message> samples() {
   PreparedMessage prepared;
   prepared.roots = {1, 2};
   prepared.disk_sync = std::chrono::microseconds(17);
-  return {
-      hello,
-      ReadyMessage{},
-      ReadyMessage{kPutKindsKnown, ContentOffer{{std::byte{3}}, 1000}},
-      MissingMessage{1, 77, 12, {}},
-      MissingMessage{1, 77, 12, {std::byte{1}, std::byte{2}}},
-      RoundEndMessage{3, 3},
-      SyncedMessage{3, ""},
-      SyncedMessage{4, "the store went home"},
-      FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
-      prepared,
-      CommitMessage{},
-      RunningMessage{std::chrono::microseconds(4), std::chrono::microseconds(5),
-                     std::chrono::microseconds(8), 6, 7},
-      AbortMessage{ErrorCode::kNoSpace, "no room"}};
+  return {hello,
+          ReadyMessage{},
+          ReadyMessage{kPutKindsKnown, ContentOffer{{std::byte{3}}, 1000}},
+          MissingMessage{1, 77, 12, {}},
+          MissingMessage{1, 77, 12, {std::byte{1}, std::byte{2}}},
+          RoundEndMessage{3, 3},
+          SyncedMessage{3, ""},
+          SyncedMessage{4, "the store went home"},
+          FinalMessage{4, std::vector<std::byte>(100, std::byte{9})},
+          prepared,
+          CommitMessage{},
+          RunningMessage{
+              std::chrono::microseconds(3), std::chrono::microseconds(4),
+              std::chrono::microseconds(5), std::chrono::microseconds(8), 6, 7},
+          AbortMessage{ErrorCode::kNoSpace, "no room"}};
 }
 
 TEST(Messages, RoundTrip) {
