@@ -49,7 +49,9 @@ inline constexpr size_t kWanUnprovenMax = 4;
 // Handshake and hello together.
 inline constexpr Duration kWanHelloWaitMax = std::chrono::seconds(5);
 
-// How long the end of a path waits for the peer to have all that was sent.
+// How long the end of a path waits for the peer to have all that was sent. The
+// target's waits as long as a source hopes to hear from it (the path's
+// silence): its last word is that the guest runs.
 inline constexpr Duration kWanLingerMax = std::chrono::seconds(3);
 
 // A peer of which ICMP says that nothing listens there any more, and which is

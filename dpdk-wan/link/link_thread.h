@@ -13,8 +13,8 @@ namespace causeway {
 class LinkThread {
  public:
   explicit LinkThread(std::unique_ptr<WanLink> link);
-  // Closes the link: waits until all that was sent has arrived, at most
-  // kWanLingerMax.
+  // Closes the link: waits until all that was sent has arrived, for as long
+  // as kWanLingerMax says.
   ~LinkThread();
 
   WanLink& link() { return *link_; }

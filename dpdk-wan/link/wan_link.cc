@@ -343,10 +343,14 @@ Instant WanLink::gone_at() const {
   return refused ? heard_ + kWanRefusedMax : kNever;
 }
 
+Duration WanLink::linger_max() const {
+  return options_.source ? kWanLingerMax : options_.quic.silence_max;
+}
+
 // Whether this end is closing and nothing is left to wait for.
 bool WanLink::lingered(Instant now) {
   if (!closing_.load()) return false;
-  if (linger_until_ == kNever) linger_until_ = now + kWanLingerMax;
+  if (linger_until_ == kNever) linger_until_ = now + linger_max();
   return connection_ == nullptr || all_arrived() || now >= linger_until_;
 }
 

@@ -5,7 +5,7 @@
 //
 //   listening ── the right stranger ──► open ◄── handshake ── connecting
 //                                        │ close(): all that was sent has
-//                                        ▼          arrived, or kWanLingerMax
+//                                        ▼          arrived, or linger_max()
 //                                      ended
 #pragma once
 
@@ -32,7 +32,7 @@ struct WanLinkOptions {
   // (symbol_carrier.h) are two more.
   uint16_t streams = 1;
   uint16_t lanes = 1;  // links of the path, which share kWanWindowBytes
-  bool source = true;  // which end of the bulk streams has the large rings
+  bool source = true;  // of the bulk streams: it has the large rings
   bool fec = true;     // what is urgent gets repair
   QuicOptions quic;    // streams and window follow from the above
 };
@@ -114,6 +114,7 @@ class WanLink final : public Stepper, private QuicStreams {
   std::optional<Offer> offer_of(uint16_t stream) const;
   // When a peer that is refused and silent counts as gone; kNever: it is not.
   Instant gone_at() const;
+  Duration linger_max() const;
   bool lingered(Instant now);
   void say_farewell(Instant now);
   void end(const Error& error);

@@ -121,7 +121,9 @@ Status Arrival::begin_row(const std::string& peer,
 
 void Arrival::listen_to_mover() {
   auto report = follow_mover();
-  mover_->finish(called_off() ? kDiscardPatience : kMoverCancelTimeout);
+  mover_->finish(called_off() ? kDiscardPatience
+                 : report     ? kMoverLastWordMax
+                              : kMoverCancelTimeout);
   const std::string why = report ? "" : report.error().message;
   switch (conclude_arrival(host_, id_, std::move(guest_), called_off(), why)) {
     case ArrivalEnd::kRuns:

@@ -68,6 +68,10 @@ static_assert(kDecideWait.count() < kQueryTimeoutMs);
 // agents to find out, before its caller is told that it is undecided.
 inline constexpr std::chrono::milliseconds kUndecidedWait{15000};
 
+// A target mover whose guest runs here stays until the source has heard it, or
+// cannot hear it any more: kQuicSilenceMax, 20 s, and its way out.
+inline constexpr std::chrono::milliseconds kMoverLastWordMax{25000};
+
 // A target mover that was called off and hangs: nothing of it is needed.
 inline constexpr std::chrono::milliseconds kDiscardPatience{500};
 

@@ -224,6 +224,36 @@ TEST_F(UrgentLink, GoesOnAfterABlackHole) {
   }
 }
 
+// The target's last word is that the guest runs. It closes at once, and the
+// line is silent for longer than any other end would wait.
+TEST_F(UrgentLink, TheTargetsLastWordOutlivesABlackHole) {
+  for (const bool urgent : {true, false}) {
+    SCOPED_TRACE(urgent ? "urgent" : "not urgent");
+    TwoLinks links({}, dice_(), true);
+    links.carry(links.source_stream(0), links.target_stream(0),
+                random_bytes(1000, dice_));
+    links.wire().set_loss(1);
+    const Bytes word = random_bytes(100, dice_);
+    links.target_stream(0).set_urgent(urgent);
+    EXPECT_EQ(links.target_stream(0).send(word).bytes, word.size());
+    links.target().close();
+    Bytes got(2 * word.size());
+    size_t bytes = 0;
+    const auto heard = [&] {
+      bytes +=
+          links.source_stream(0).receive(std::span(got).subspan(bytes)).bytes;
+      return bytes >= word.size();
+    };
+    EXPECT_EQ(links.run(seconds(10), heard), seconds(10));
+    links.wire().set_loss(0);
+    EXPECT_LT(links.run(seconds(9), heard), seconds(9));
+    got.resize(bytes);
+    EXPECT_TRUE(got == word);
+    EXPECT_LT(links.run(seconds(3), [&] { return links.target().done(); }),
+              seconds(3));
+  }
+}
+
 // Every symbol of the end is lost: QUIC alone would not notice.
 TEST_F(UrgentLink, NoticesThatTheLastSymbolsAreLost) {
   TwoLinks links({}, seed_, true);
