@@ -109,10 +109,10 @@ bool is_short_cut(const Cell& cell) {
       return cell.harm == Harm::kCut1s || cell.stage == Stage::kCommit ||
              cell.stage == Stage::kRun;
     case Victim::kLine:
+      // Where it is blackout, and where the target has said its last word.
       return cell.harm == Harm::kCut10s
-                 ? cell.stage == Stage::kPrepare
-                 : cell.harm == Harm::kCut1s && (cell.stage == Stage::kRound2 ||
-                                                 cell.stage == Stage::kStop ||
+                 ? cell.stage == Stage::kRun
+                 : cell.harm == Harm::kCut1s && (cell.stage == Stage::kStop ||
                                                  cell.stage == Stage::kCommit);
     default:
       return cell.victim == Victim::kOtherLane && cell.stage == Stage::kStop;
