@@ -245,6 +245,7 @@ TEST_F(UrgentLink, TheTargetsLastWordOutlivesABlackHole) {
       return bytes >= word.size();
     };
     EXPECT_EQ(links.run(seconds(10), heard), seconds(10));
+    ASSERT_FALSE(links.target().done()) << "it has given up";
     links.wire().set_loss(0);
     EXPECT_LT(links.run(seconds(9), heard), seconds(9));
     got.resize(bytes);
