@@ -37,7 +37,7 @@ PATH_KINDS = ("engine/path/tcp/", "engine/path/loopback/",
 
 # Pattern of a system header -> where it may be included (tests/ mirror it).
 LIBRARY_HOMES = [
-    (r"(infiniband|rdma)/", ["rdma/"]),
+    (r"(infiniband|rdma)/", ["rdma/", "labs/rdma/"]),
     (r"rte_", ["dpdk-wan/port"]),
     (r"(asm|linux)/kvm|xen", ["hypervisor-shim/"]),
     (r"hwloc", ["engine/runtime/topology"]),
@@ -239,6 +239,9 @@ class Rules(unittest.TestCase):
     def test_library_homes(self):
         self.expect("engine/base/b.cc", "#include <linux/kvm.h>", "belongs")
         self.expect("tools/b.cc", "#include <hwloc.h>", "belongs")
+        self.expect("tests/labs/numa/b.cc", "#include <infiniband/verbs.h>",
+                    "belongs")
+        self.expect("engine/path/b.cc", "#include <rdma/rdma_cma.h>", "belongs")
         self.expect("engine/path/b.cc", "#include <isa-l/crc.h>", "belongs")
         self.expect("dpdk-wan/quic/b.cc", "#include <isa-l/erasure_code.h>",
                     "belongs")
