@@ -83,7 +83,9 @@ Status WriteProtectTracker::scan(Fn fn) {
   scan.vec = reinterpret_cast<uint64_t>(ranges.data());
   scan.vec_len = ranges.size();
   scan.category_mask = PAGE_IS_WRITTEN;
-  scan.return_mask = PAGE_IS_WRITTEN;
+  // Asked for PAGE_IS_WRITTEN alone, Linux 6.12 also reports the holes beside
+  // a written page.
+  scan.return_mask = PAGE_IS_WRITTEN | PAGE_IS_PRESENT;
   for (scan.start = begin; scan.start < scan.end; scan.start = scan.walk_end) {
     const int count = ::ioctl(pagemap_.get(), PAGEMAP_SCAN, &scan);
     if (count < 0) return errno_error(errno, "process-wp: PAGEMAP_SCAN");
