@@ -1,45 +1,21 @@
 #include "tools/content/indexer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <utility>
 
 #include "engine/base/assert.h"
 #include "engine/base/stop_point.h"
-#include "engine/codec/zero.h"
 #include "engine/content/limits.h"
+#include "tools/content/index_worker.h"
 
 namespace causeway {
 namespace {
 
 // What a worker takes at a time: one call of the index.
 constexpr uint64_t kChunkBytes = kContentBatchMax * kBlockBytes;
-// What it reads at a time: it stays in the processor's second cache until it is
-// hashed.
-constexpr size_t kReadBytes = 256u << 10;
-static_assert(kChunkBytes % kReadBytes == 0 && kReadBytes % kBlockBytes == 0);
 
 uint64_t whole_blocks(uint64_t bytes) {
   return bytes / kBlockBytes * kBlockBytes;
-}
-
-// Up to `size`; fewer where the file has been cut off.
-Result<size_t> read_at(const SourceFile& file, uint64_t offset, std::byte* to,
-                       size_t size) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t got = ::pread(file.fd(), to + done, size - done,
-                                static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error(errno, "Reading " + file.path());
-    if (got == 0) break;
-    done += static_cast<size_t>(got);
-  }
-  return done;
 }
 
 Result<uint64_t> size_of(const std::string& path) {
@@ -72,151 +48,6 @@ struct Indexer::File {
   const uint64_t end;
   uint64_t cursor = 0;              // what is claimed ends here
   std::vector<uint64_t> in_flight;  // where claimed chunks begin
-};
-
-// What one thread has: the naming of blocks and pieces, and a buffer.
-class Indexer::Worker {
- public:
-  Worker(ContentStore& store, ContentIdentity identity, ContentCut pieces,
-         const ContentDigest& domain)
-      : store_(store),
-        identity_(std::move(identity)),
-        pieces_(pieces),
-        domain_(domain),
-        buffer_(new std::byte[kBufferBytes]) {
-    entries_.reserve(kContentBatchMax);
-  }
-
-  struct Done {
-    uint64_t put_blocks = 0;
-    uint64_t zero_blocks = 0;
-  };
-  // Names and puts the blocks of a chunk.
-  Result<Done> index(const Chunk& chunk) {
-    Done done;
-    if (pieces_ != ContentCut::kBlocks) {
-      // Says that there are some (index_record.h).
-      CAUSEWAY_TRY(add(domain_, {chunk.file->id, 0}));
-    }
-    for (uint64_t at = chunk.begin; at < chunk.end; at += kReadBytes) {
-      CAUSEWAY_TRY(read(chunk, at));
-      CAUSEWAY_ASSIGN(const uint64_t zeros, put_blocks(chunk.file->id, at));
-      done.zero_blocks += zeros;
-      done.put_blocks += blocks_ - zeros;
-      if (pieces_ == ContentCut::kSectors) {
-        CAUSEWAY_TRY(put_sectors(chunk.file->id, at));
-      } else if (pieces_ == ContentCut::kByContent) {
-        CAUSEWAY_TRY(put_pieces(chunk.file->id, at));
-      }
-    }
-    CAUSEWAY_TRY(flush());
-    return done;
-  }
-
- private:
-  // What is read besides the blocks, for pieces that begin in them.
-  static constexpr size_t kBufferBytes =
-      kCutWindowBytes + kReadBytes + kPieceBytesMax;
-
-  // The blocks from `at` on into the buffer, at block(0).
-  Status read(const Chunk& chunk, uint64_t at) {
-    const bool by_content = pieces_ == ContentCut::kByContent;
-    const size_t before =
-        by_content ? std::min<uint64_t>(at, kCutWindowBytes) : 0;
-    const size_t want = std::min<uint64_t>(kReadBytes, chunk.end - at);
-    const size_t behind = by_content ? kPieceBytesMax : 0;
-    begin_ = kCutWindowBytes - before;
-    CAUSEWAY_ASSIGN(const size_t got,
-                    read_at(chunk.file->source, at - before,
-                            buffer_.get() + begin_, before + want + behind));
-    end_ = begin_ + got;
-    blocks_ = std::min(got - std::min(got, before), want) / kBlockBytes;
-    return {};
-  }
-
-  Status add(const ContentDigest& name, const ContentPlace& place) {
-    entries_.push_back({name, place});
-    return entries_.size() < kContentBatchMax ? Status() : flush();
-  }
-  Status flush() {
-    const Status put = store_.put(entries_);
-    entries_.clear();
-    return put;
-  }
-
-  // Those of `count` parts of the buffer that are not zeros, named in pairs;
-  // how many are.
-  Result<uint64_t> put_parts(ContentSourceId source, uint64_t at, size_t count,
-                             size_t bytes) {
-    const auto part = [&](size_t i) {
-      return std::span<const std::byte>(block(0) + i * bytes, bytes);
-    };
-    uint64_t zeros = 0;
-    std::optional<size_t> waits;  // for another to be named with
-    for (size_t i = 0; i < count; ++i) {
-      if (is_zero(part(i))) {
-        ++zeros;
-      } else if (!waits) {
-        waits = i;
-      } else {
-        const auto names = identity_.digest_pair(part(*waits), part(i));
-        CAUSEWAY_TRY(add(names[0], {source, at + *waits * bytes}));
-        CAUSEWAY_TRY(add(names[1], {source, at + i * bytes}));
-        waits.reset();
-      }
-    }
-    if (waits) {
-      CAUSEWAY_TRY(
-          add(identity_.digest(part(*waits)), {source, at + *waits * bytes}));
-    }
-    return zeros;
-  }
-  Result<uint64_t> put_blocks(ContentSourceId source, uint64_t at) {
-    return put_parts(source, at, blocks_, kBlockBytes);
-  }
-  Status put_sectors(ContentSourceId source, uint64_t at) {
-    CAUSEWAY_ASSIGN(
-        [[maybe_unused]] const uint64_t zeros,
-        put_parts(source, at, blocks_ * (kBlockBytes / kContentAlignBytes),
-                  kContentAlignBytes));
-    return {};
-  }
-
-  // The pieces that begin in these blocks and end at a cut. A place counts
-  // sectors: who looks there finds the cut (content_reader.h).
-  Status put_pieces(ContentSourceId source, uint64_t at) {
-    const std::span<const std::byte> all(buffer_.get() + begin_, end_ - begin_);
-    const size_t blocks_begin = kCutWindowBytes - begin_;
-    const size_t blocks_end = blocks_begin + blocks_ * kBlockBytes;
-    auto cut = find_cut(all, std::max(blocks_begin, kCutWindowBytes));
-    while (cut && *cut < blocks_end) {
-      const auto piece = all.subspan(*cut, piece_bytes(all.subspan(*cut)));
-      const size_t next = *cut + piece.size();
-      const bool ends_at_cut =
-          piece.size() < kPieceBytesMax && next < all.size();
-      if (ends_at_cut && !is_zero(piece)) {
-        const uint64_t offset = at + (*cut - blocks_begin);
-        CAUSEWAY_TRY(
-            add(identity_.digest(piece),
-                {source, offset / kContentAlignBytes * kContentAlignBytes}));
-      }
-      cut = ends_at_cut ? next : find_cut(all, next);
-    }
-    return {};
-  }
-  const std::byte* block(size_t i) const {
-    return buffer_.get() + kCutWindowBytes + i * kBlockBytes;
-  }
-
-  ContentStore& store_;
-  ContentIdentity identity_;
-  const ContentCut pieces_;
-  const ContentDigest domain_;
-  std::unique_ptr<std::byte[]> buffer_;
-  size_t begin_ = 0;  // what was read of it
-  size_t end_ = 0;
-  size_t blocks_ = 0;  // whole ones, from block(0) on
-  std::vector<ContentEntry> entries_;
 };
 
 Indexer::Indexer(ContentStore& store, const ContentKey& key,
@@ -265,9 +96,10 @@ Status Indexer::start(std::vector<std::string> files) {
 }
 
 void Indexer::work(ContentIdentity identity) {
-  Worker worker(store_, std::move(identity), options_.pieces, domain_);
+  IndexWorker worker(store_, std::move(identity), options_.pieces, domain_);
   while (const auto chunk = claim()) {
-    const auto done = worker.index(*chunk);
+    const auto done = worker.index(
+        {&chunk->file->source, chunk->file->id, chunk->begin, chunk->end});
     if (!done) {
       fail(done.error());
       break;

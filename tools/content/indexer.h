@@ -74,7 +74,6 @@ class Indexer {
     ContentSourceId source = 0;
     std::vector<std::byte> bytes;
   };
-  class Worker;
 
   Indexer(ContentStore& store, const ContentKey& key,
           const IndexerOptions& options);
