@@ -28,11 +28,7 @@ Status connect(int fd, const SocketAddress& to) {
   return errno_error(error, "Connecting to " + to.text());
 }
 
-}  // namespace
-
-Result<Duration> connect_time(const std::string& address) {
-  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
-  const SocketAddress& to = candidates.front();
+Result<Duration> connect_time_to(const SocketAddress& to) {
   Duration least = Duration::max();
   for (int i = 0; i < 3; ++i) {
     const UniqueFd fd(::socket(to.get()->sa_family,
@@ -43,6 +39,19 @@ Result<Duration> connect_time(const std::string& address) {
     least = std::min<Duration>(least, std::chrono::steady_clock::now() - start);
   }
   return least;
+}
+
+}  // namespace
+
+// A name may have addresses on which nothing listens ("localhost" is ::1 too).
+Result<Duration> connect_time(const std::string& address) {
+  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, false));
+  Result<Duration> took = Error{};
+  for (const SocketAddress& candidate : candidates) {
+    took = connect_time_to(candidate);
+    if (took) break;
+  }
+  return took;
 }
 
 }  // namespace causeway

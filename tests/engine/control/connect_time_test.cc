@@ -28,6 +28,14 @@ TEST(ConnectTime, NeedsNobodyWhoIsAwake) {
   EXPECT_LT(*took, std::chrono::seconds(1));
 }
 
+// It listens on one of the name's addresses, 127.0.0.1.
+TEST(ConnectTime, AnyAddressOfTheNameWillDo) {
+  const UniqueFd fd = listener();
+  const auto took = connect_time(
+      "localhost:" + std::to_string(local_address(fd.get()).port()));
+  EXPECT_TRUE(took) << took.error().message;
+}
+
 TEST(ConnectTime, WhereNothingListensThereIsNone) {
   std::string address;
   {
