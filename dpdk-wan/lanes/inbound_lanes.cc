@@ -104,6 +104,7 @@ class Nowhere final : public PutSink {
  public:
   Result<std::span<std::byte>> begin(const PutHead&) override { return gone(); }
   Status end(const PutHead&) override { return gone(); }
+  Status written(const PutHead&) override { return gone(); }
 
  private:
   static Error gone() {

@@ -38,6 +38,11 @@ class BlockStore {
   // write() is the only or the better way.
   virtual std::span<std::byte> in_place(uint64_t first, uint64_t count) = 0;
 
+  // All of the region where it is mapped, for a device to read or write behind
+  // the processor's back; empty: it is not mapped. Touching a hole allocates
+  // it.
+  virtual std::span<std::byte> mapped() = 0;
+
   virtual Status write(uint64_t first, std::span<const std::byte> bytes) = 0;
 
   // Makes the blocks zero.

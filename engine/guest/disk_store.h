@@ -18,6 +18,7 @@ class DiskStore final : public BlockStore {
       uint64_t first, uint64_t count, std::span<std::byte> scratch) override;
   Result<BitRun> next_data(uint64_t from, uint64_t end) override;
   std::span<std::byte> in_place(uint64_t, uint64_t) override { return {}; }
+  std::span<std::byte> mapped() override { return {}; }
   Status write(uint64_t first, std::span<const std::byte> bytes) override;
   Status clear(uint64_t first, uint64_t count) override;
   Status sync() override;

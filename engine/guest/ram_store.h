@@ -20,6 +20,7 @@ class RamStore final : public BlockStore {
                                           std::span<std::byte>) override;
   Result<BitRun> next_data(uint64_t from, uint64_t end) override;
   std::span<std::byte> in_place(uint64_t first, uint64_t count) override;
+  std::span<std::byte> mapped() override { return {base_, info_.bytes}; }
   Status write(uint64_t first, std::span<const std::byte> bytes) override;
   Status clear(uint64_t first, uint64_t count) override;
   Status sync() override { return {}; }

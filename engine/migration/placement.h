@@ -48,6 +48,7 @@ class Placement final : public PutSink, private FrameTarget {
 
   Result<std::span<std::byte>> begin(const PutHead& head) override;
   Status end(const PutHead& head) override;
+  Status written(const PutHead& head) override;
 
   uint64_t landed_blocks() const { return landed_blocks_; }
 

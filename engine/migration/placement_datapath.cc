@@ -33,6 +33,21 @@ Status Placement::end(const PutHead& head) {
   return head.kind == PutKind::kZero ? end_zero(head) : end_raw(head);
 }
 
+// A device cannot compare versions: the path writes to a block only what is
+// newer than all that landed there (rounds are fenced, a block has one worker).
+Status Placement::written(const PutHead& head) {
+  CAUSEWAY_TRY(check(head));
+  if (head.kind != PutKind::kRaw || any_newer(head)) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "blocks {}+{} of {} were written in version {} over "
+                      "newer ones",
+                      head.first_block, head.blocks,
+                      image_.info(head.region).name, head.version);
+  }
+  landed_blocks_ += head.blocks;
+  return note(head);
+}
+
 // Whether some block of the put landed before in a newer version.
 bool Placement::any_newer(const PutHead& head) {
   const uint16_t* versions = versions_.of(head.region) + head.first_block;

@@ -4,14 +4,19 @@ namespace causeway {
 
 Instant Receiver::step(Instant now) {
   wake_.drain();
-  auto moved = bulk_.poll(now);
+  auto moved = [&]() -> Result<bool> {
+    CAUSEWAY_TRY(withdraw_if_wanted());
+    return bulk_.poll(now);
+  }();
   wire_bytes_.store(bulk_.wire_bytes(), std::memory_order_relaxed);
   if (!moved) {
     failure_ = std::move(moved).error();
     failed_.store(true, std::memory_order_release);
+    note_withdrawn();  // a channel that broke places nothing
     session_wake_.notify();
     return kNever;
   }
+  if (bulk_.closed()) note_withdrawn();
   if (bulk_.fence_landed() > fence_landed()) {
     fence_landed_.store(bulk_.fence_landed(), std::memory_order_release);
     session_wake_.notify();
@@ -19,6 +24,25 @@ Instant Receiver::step(Instant now) {
   if (*moved) return now;
   WaitSet unused;
   return bulk_.wait_on(unused);
+}
+
+Status Receiver::withdraw_if_wanted() {
+  if (!withdraw_wanted_.load(std::memory_order_acquire) || withdrawn()) {
+    return {};
+  }
+  CAUSEWAY_TRY(bulk_.withdraw());
+  note_withdrawn();
+  return {};
+}
+
+void Receiver::note_withdrawn() {
+  if (withdrawn_.exchange(true, std::memory_order_acq_rel)) return;
+  session_wake_.notify();
+}
+
+void Receiver::withdraw() {
+  withdraw_wanted_.store(true, std::memory_order_release);
+  wake_.notify();
 }
 
 void Receiver::stop() {

@@ -24,6 +24,9 @@ class Receiver final : public Stepper {
   const Error* failure() const {
     return failed_.load(std::memory_order_acquire) ? &failure_ : nullptr;
   }
+  // As BulkReceiver::withdraw(), by the worker; session_wake comes when it is.
+  void withdraw();
+  bool withdrawn() const { return withdrawn_.load(std::memory_order_acquire); }
   void stop();
 
   Instant step(Instant now) override;
@@ -31,11 +34,16 @@ class Receiver final : public Stepper {
   bool done() const override;
 
  private:
+  Status withdraw_if_wanted();
+  void note_withdrawn();
+
   BulkReceiver& bulk_;
   const Notifier& session_wake_;
   Notifier wake_;
   std::atomic<FenceId> fence_landed_{0};
   std::atomic<uint64_t> wire_bytes_{0};
+  std::atomic<bool> withdraw_wanted_{false};
+  std::atomic<bool> withdrawn_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> failed_{false};
   Error failure_;

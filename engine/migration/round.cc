@@ -100,6 +100,11 @@ bool Round::next_chunk() {
 }
 
 bool Round::submit(const SendWork& work) {
+  const uint64_t home_blocks = senders_.front()->home_bytes() / kBlockBytes;
+  if (home_blocks != 0) {
+    const uint64_t home = work.range.first / home_blocks;
+    return senders_[home % senders_.size()]->submit(work);
+  }
   for (size_t tries = 0; tries < senders_.size(); ++tries) {
     Sender& sender = *senders_[next_sender_];
     next_sender_ = (next_sender_ + 1) % senders_.size();

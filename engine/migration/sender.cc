@@ -6,6 +6,7 @@ Sender::Sender(BulkChannel& channel, GuestImage& image, Pacer& pacer,
                std::span<std::byte> scratch, const Notifier& session_wake,
                CodecGovernor* codec)
     : channel_(channel),
+      limits_(channel.limits()),
       image_(image),
       pacer_(pacer),
       scratch_(scratch),

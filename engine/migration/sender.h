@@ -74,6 +74,8 @@ class Sender final : public Stepper {
   const Error* failure() const {
     return failed_.load(std::memory_order_acquire) ? &failure_ : nullptr;
   }
+  // As ChannelLimits::home_bytes.
+  uint64_t home_bytes() const { return limits_.home_bytes; }
   void stop();  // the worker's next step is its last
   // As BulkChannel::set_urgent.
   void set_urgent(bool urgent) { channel_.set_urgent(urgent); }
@@ -119,6 +121,7 @@ class Sender final : public Stepper {
   void fail(Error error);
 
   BulkChannel& channel_;
+  const ChannelLimits limits_;
   GuestImage& image_;
   Pacer& pacer_;
   std::span<std::byte> scratch_;

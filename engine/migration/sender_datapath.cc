@@ -12,10 +12,6 @@ namespace {
 
 constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
 
-// Read and digested, but not yet with the kernel: what is read ahead of the
-// socket by more than this has left the cache when the socket copies it.
-constexpr uint64_t kAheadBytesMax = 2 * kPutBytesMax;
-
 // Bounds one step, so that the worker looks at stop() and its fds now and
 // then even on a path that is never full.
 constexpr int kBatchesAStep = 4;
@@ -70,8 +66,8 @@ Result<Sender::Outcome> Sender::advance(Instant now) {
     CAUSEWAY_ASSIGN(const bool all, post_batch(now));
     return all ? Outcome::kMoved : Outcome::kFull;
   }
-  if (posted_bytes_ >
-      counters_.wire_bytes.load(std::memory_order_relaxed) + kAheadBytesMax) {
+  if (posted_bytes_ > counters_.wire_bytes.load(std::memory_order_relaxed) +
+                          limits_.ahead_bytes_max) {
     return Outcome::kFull;
   }
   if (!work_) {

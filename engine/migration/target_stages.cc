@@ -96,6 +96,8 @@ Result<TargetSession::Outcome> TargetSession::step_last_blocks(Instant now) {
   for (const auto& receiver : receivers_) {
     if (receiver->fence_landed() < final_.fence) return Outcome::kWait;
   }
+  // Beside the load of the state, by the workers.
+  for (const auto& receiver : receivers_) receiver->withdraw();
   prepared_.last_blocks = lap(now);
   if (proof_level_ == ProofLevel::kStrict) {
     proof_.emplace(image_);
@@ -131,6 +133,10 @@ Result<TargetSession::Outcome> TargetSession::step_sync_disks(Instant now) {
 
 Result<TargetSession::Outcome> TargetSession::step_record_prepared(
     Instant now) {
+  // From here on the guest may run: no device may still write its memory.
+  for (const auto& receiver : receivers_) {
+    if (!receiver->withdrawn()) return Outcome::kWait;
+  }
   prepared_.disk_sync = lap(now);
   CAUSEWAY_TRY(journal_.record(CommitmentRecord::kPrepared, {}));
   state_ = State::kPrepared;

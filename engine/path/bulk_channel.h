@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/base/limits.h"
 #include "engine/base/result.h"
 #include "engine/base/stepper.h"
 #include "engine/path/put.h"
@@ -20,6 +21,14 @@ namespace causeway {
 struct ChannelLimits {
   uint32_t payload_bytes_max = 0;   // of one put
   uint32_t puts_in_flight_max = 0;  // not yet released
+  // Payloads that are worth posting before they are in ChannelProgress's
+  // wire_bytes. More has left the cache when a CPU copies it; a device wants to
+  // know early what comes.
+  uint64_t ahead_bytes_max = 2 * uint64_t{kPutBytesMax};
+  // != 0: a range of a region, so long, has its channel among those of the path
+  // by its number, where what it needs is prepared; and no two puts of one
+  // block go without a fence between them.
+  uint64_t home_bytes = 0;
 };
 
 // Totals since the channel was opened.

@@ -57,6 +57,10 @@ class BulkReceiver {
   // trip inside the blackout.)
   virtual FenceId fence_landed() const = 0;
   virtual uint64_t wire_bytes() const = 0;
+  // From the return on nothing lands but by poll(): where a device places, its
+  // way here is gone. Before the guest runs on this memory. What is posted
+  // still comes, by another way. Once is enough.
+  virtual Status withdraw() = 0;
   virtual Instant wait_on(WaitSet& set) const = 0;
 };
 

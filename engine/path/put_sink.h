@@ -27,6 +27,10 @@ class PutSink {
 
   // The payload is complete at that place: it counts as landed on return.
   virtual Status end(const PutHead& head) = 0;
+
+  // Instead of both: the blocks of a raw put lie in their region already, a
+  // device has written them there. Checks the head as begin() does.
+  virtual Status written(const PutHead& head) = 0;
 };
 
 }  // namespace causeway

@@ -23,4 +23,11 @@ Status MemorySink::end(const PutHead& head) {
   return {};
 }
 
+// The memory may be another one: a device writes where it was told to.
+Status MemorySink::written(const PutHead& head) {
+  CAUSEWAY_TRY(begin(head));
+  landed.push_back(head);
+  return {};
+}
+
 }  // namespace causeway

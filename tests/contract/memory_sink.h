@@ -13,6 +13,7 @@ class MemorySink final : public PutSink {
   explicit MemorySink(size_t bytes) : memory(bytes) {}
   Result<std::span<std::byte>> begin(const PutHead& head) override;
   Status end(const PutHead& head) override;
+  Status written(const PutHead& head) override;
 
   std::vector<std::byte> memory;
   std::vector<PutHead> landed;

@@ -200,6 +200,7 @@ class ProbeSink final : public PutSink {
     return std::span(scratch_).first(head.payload_bytes);
   }
   Status end(const PutHead&) override { return {}; }
+  Status written(const PutHead&) override { return {}; }
 
  private:
   std::vector<std::byte> scratch_ = std::vector<std::byte>(kPutBytesMax);

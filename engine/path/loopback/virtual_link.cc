@@ -234,6 +234,7 @@ class LoopbackBulkReceiver final : public BulkReceiver {
 
   bool closed() const override { return closed_; }
   uint64_t wire_bytes() const override { return wire_bytes_; }
+  Status withdraw() override { return {}; }
   FenceId fence_landed() const override { return fence_landed_; }
 
   Instant wait_on(WaitSet&) const override {

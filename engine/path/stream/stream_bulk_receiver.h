@@ -29,6 +29,7 @@ class StreamBulkReceiver final : public BulkReceiver {
   bool closed() const override { return closed_; }
   FenceId fence_landed() const override { return fence_landed_; }
   uint64_t wire_bytes() const override { return wire_bytes_; }
+  Status withdraw() override { return {}; }  // places by poll() alone
   Instant wait_on(WaitSet& set) const override;
 
  private:

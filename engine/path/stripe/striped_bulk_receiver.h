@@ -35,6 +35,7 @@ class StripedBulkReceiver final : public BulkReceiver {
   bool closed() const override { return closed_; }
   FenceId fence_landed() const override { return fence_landed_; }
   uint64_t wire_bytes() const override;
+  Status withdraw() override { return {}; }  // places by poll() alone
   Instant wait_on(WaitSet& set) const override;
 
   uint64_t duplicates() const { return duplicates_; }
@@ -47,6 +48,7 @@ class StripedBulkReceiver final : public BulkReceiver {
     explicit LaneSink(StripedBulkReceiver& owner) : owner_(owner) {}
     Result<std::span<std::byte>> begin(const PutHead& head) override;
     Status end(const PutHead& head) override;
+    Status written(const PutHead& head) override;
     void open();  // allocates, the first time
 
    private:

@@ -29,6 +29,11 @@ Status StripedBulkReceiver::LaneSink::end(const PutHead& head) {
   return status;
 }
 
+Status StripedBulkReceiver::LaneSink::written(const PutHead&) {
+  return make_error(ErrorCode::kInternal,
+                    "no device writes what comes on a lane");
+}
+
 Status StripedBulkReceiver::check(const PutHead& head) const {
   if (head.sequence == 0 || head.payload_bytes > kPutBytesMax) {
     return make_error(ErrorCode::kPeerBroken,

@@ -192,7 +192,7 @@ Result<std::unique_ptr<OutboundPath>> make_path(
 
 }  // namespace
 
-Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(
+Result<std::vector<TcpStream>> TcpConnector::connect_streams(
     std::string_view address, const PathToken& token,
     const TcpConnectOptions& options) {
   CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kStreamsMax);
@@ -209,8 +209,14 @@ Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(
     // Another address of the same host helps only when this one is not there.
     if (streams || streams.error().code != ErrorCode::kUnreachable) break;
   }
-  if (!streams) return std::move(streams).error();
-  return make_path(std::move(streams).value());
+  return streams;
+}
+
+Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(
+    std::string_view address, const PathToken& token,
+    const TcpConnectOptions& options) {
+  CAUSEWAY_ASSIGN(auto streams, connect_streams(address, token, options));
+  return make_path(std::move(streams));
 }
 
 }  // namespace causeway

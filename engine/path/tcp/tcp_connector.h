@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/path/path.h"
 #include "engine/path/stream/hello.h"
+#include "engine/path/tcp/tcp_stream.h"
 #include "engine/path/tcp/tls_context.h"
 
 namespace causeway {
@@ -30,6 +32,11 @@ class TcpConnector {
   // token; or, of TLS, that one end does not accept the other's certificate;
   // kIncompatible: another protocol version or number of streams.
   static Result<std::unique_ptr<OutboundPath>> connect(
+      std::string_view address, const PathToken& token,
+      const TcpConnectOptions& options);
+  // The same, as streams alone, for who puts channels of its own over them:
+  // [0] the control stream, [1 + worker] a worker's.
+  static Result<std::vector<TcpStream>> connect_streams(
       std::string_view address, const PathToken& token,
       const TcpConnectOptions& options);
 };

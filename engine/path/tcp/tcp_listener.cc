@@ -81,7 +81,7 @@ std::string TcpListener::address() const {
 
 uint16_t TcpListener::port() const { return local_address(fd_.get()).port(); }
 
-Result<std::unique_ptr<InboundPath>> TcpListener::accept(
+Result<std::vector<TcpStream>> TcpListener::accept_streams(
     const PathToken& token, uint16_t streams, Duration timeout,
     const std::optional<TlsOptions>& tls) {
   CAUSEWAY_ASSERT(streams >= 1 && streams <= kStreamsMax);
@@ -102,8 +102,15 @@ Result<std::unique_ptr<InboundPath>> TcpListener::accept(
                         seconds(timeout), acceptance.last_refusal());
     }
   }
+  return acceptance.take();
+}
+
+Result<std::unique_ptr<InboundPath>> TcpListener::accept(
+    const PathToken& token, uint16_t streams, Duration timeout,
+    const std::optional<TlsOptions>& tls) {
+  CAUSEWAY_ASSIGN(auto accepted, accept_streams(token, streams, timeout, tls));
   return std::unique_ptr<InboundPath>(
-      std::make_unique<TcpInboundPath>(acceptance.take()));
+      std::make_unique<TcpInboundPath>(std::move(accepted)));
 }
 
 }  // namespace causeway

@@ -7,12 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/base/unique_fd.h"
 #include "engine/path/path.h"
 #include "engine/path/stream/hello.h"
+#include "engine/path/tcp/tcp_stream.h"
 #include "engine/path/tcp/tls_context.h"
 
 namespace causeway {
@@ -33,6 +35,10 @@ class TcpListener {
   // `tls` only who shows the certificate of its peer_name gets as far as to
   // say a token, and strangers are dropped in mid-handshake by the same rules.
   Result<std::unique_ptr<InboundPath>> accept(
+      const PathToken& token, uint16_t streams, Duration timeout,
+      const std::optional<TlsOptions>& tls = {});
+  // The same, as streams alone: as TcpConnector::connect_streams().
+  Result<std::vector<TcpStream>> accept_streams(
       const PathToken& token, uint16_t streams, Duration timeout,
       const std::optional<TlsOptions>& tls = {});
 

@@ -24,6 +24,7 @@ class RecordingSink final : public PutSink {
     landed.push_back(head);
     return {};
   }
+  Status written(const PutHead& head) override { return end(head); }
   std::vector<PutHead> landed;
   const std::vector<std::byte>& place() const { return place_; }
 
