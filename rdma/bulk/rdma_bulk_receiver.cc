@@ -1,0 +1,97 @@
+#include "rdma/bulk/rdma_bulk_receiver.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "engine/path/stream/stream_error.h"
+
+namespace causeway {
+
+Result<bool> RdmaBulkReceiver::poll(Instant now) {
+  if (broken_) return *broken_;
+  auto moved = poll_state(now);
+  if (!moved) {
+    taker_->disconnect();
+    if (stream_ == nullptr) switching_.abort();
+    broken_ = moved.error();
+  }
+  return moved;
+}
+
+Result<bool> RdmaBulkReceiver::poll_state(Instant now) {
+  if (state_ == State::kStream) return stream_->poll(now);
+  if (state_ == State::kRdma) return poll_rdma();
+  return poll_left();
+}
+
+// A connection that broke is left; what the sink refuses or the source must not
+// say ends the channel.
+Result<bool> RdmaBulkReceiver::poll_rdma() {
+  auto moved = taker_->poll();
+  if (!moved) {
+    if (moved.error().code != ErrorCode::kConnectionLost) return moved;
+    spdlog::warn("goes on by TCP: {}", moved.error().message);
+    leave("it broke");
+    return true;
+  }
+  if (*moved) return true;
+  CAUSEWAY_ASSIGN(const auto said, switching_.hear());
+  if (switching_.closed()) return stream_closed(switching_.peer());
+  if (!said) return false;
+  if (said->kind != SwitchOver::Kind::kPleaseLeave) {
+    return make_error(ErrorCode::kPeerBroken, "{} says that it has left RDMA",
+                      switching_.peer());
+  }
+  source_knows_ = true;
+  leave("the source asks for it");
+  return true;
+}
+
+void RdmaBulkReceiver::leave(const char* why) {
+  spdlog::debug("leaves RDMA: {}", why);
+  taker_->disconnect();
+  switching_.say({SwitchOver::Kind::kLeft, taker_->taken()});
+  state_ = State::kLeft;
+}
+
+Result<bool> RdmaBulkReceiver::poll_left() {
+  // A source that is gone need not hear it: what it sent before counts.
+  const auto said = switching_.flush();
+  if (!source_knows_) {
+    CAUSEWAY_ASSIGN(const auto heard, switching_.hear());
+    source_knows_ = heard.has_value();
+    if (!source_knows_) return false;
+  }
+  if (said && !*said) return false;
+  stream_ = std::make_unique<StreamBulkReceiver>(switching_.take(), sink_);
+  state_ = State::kStream;
+  return true;
+}
+
+Status RdmaBulkReceiver::withdraw() {
+  if (state_ == State::kRdma && !closed()) leave("the guest is to run here");
+  return {};
+}
+
+bool RdmaBulkReceiver::closed() const {
+  return stream_ != nullptr ? stream_->closed() : switching_.closed();
+}
+
+FenceId RdmaBulkReceiver::fence_landed() const {
+  const FenceId streamed = stream_ != nullptr ? stream_->fence_landed() : 0;
+  return std::max(taker_->fence_landed(), streamed);
+}
+
+uint64_t RdmaBulkReceiver::wire_bytes() const {
+  return taker_->wire_bytes() +
+         (stream_ != nullptr ? stream_->wire_bytes() : 0);
+}
+
+Instant RdmaBulkReceiver::wait_on(WaitSet& set) const {
+  if (stream_ != nullptr) return stream_->wait_on(set);
+  switching_.wait_on(set);
+  return state_ == State::kRdma ? taker_->wait_on(set) : kNever;
+}
+
+}  // namespace causeway

@@ -1,0 +1,24 @@
+// RdmaConnector: opens the source's end of an rdma path: the streams of a tcp
+// path, for control and to stand by, and an RDMA connection for each worker.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "engine/path/path.h"
+#include "engine/path/stream/hello.h"
+#include "rdma/rdma_options.h"
+
+namespace causeway {
+
+class RdmaConnector {
+ public:
+  // `address`: where the target's streams are; its verbs device it names
+  // itself. As TcpConnector::connect(), and kUnreachable when no verbs device
+  // here reaches that one. The path outlives its channels.
+  static Result<std::unique_ptr<OutboundPath>> connect(
+      std::string_view address, const PathToken& token,
+      const RdmaOptions& options);
+};
+
+}  // namespace causeway

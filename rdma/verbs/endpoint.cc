@@ -1,0 +1,179 @@
+#include "rdma/verbs/endpoint.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace causeway {
+namespace {
+
+constexpr size_t kPageBytes = 4096;
+
+Status set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return errno_error(errno, "fcntl of a verbs channel");
+  }
+  return {};
+}
+
+// ENOMEM and EPERM are what the kernel says when RLIMIT_MEMLOCK is too small.
+Error registration_error(int errno_value, size_t bytes) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_MEMLOCK, &limit);
+  const bool limited = limit.rlim_cur != RLIM_INFINITY &&
+                       (errno_value == ENOMEM || errno_value == EPERM);
+  if (!limited) {
+    return errno_error(errno_value, fmt::format("registering {} bytes", bytes));
+  }
+  return make_error(ErrorCode::kNoSpace,
+                    "registering {} bytes: this process may lock {} KiB of "
+                    "memory; set LimitMEMLOCK=infinity for the agent (ulimit "
+                    "-l unlimited), or give it CAP_IPC_LOCK",
+                    bytes, limit.rlim_cur >> 10);
+}
+
+}  // namespace
+
+void RdmaEndpoint::Free::operator()(std::byte* memory) const {
+  std::free(memory);
+}
+
+Result<std::unique_ptr<RdmaEndpoint>> RdmaEndpoint::make(
+    ConnectionId id, EventChannel events, const DeviceLimits& limits) {
+  std::unique_ptr<RdmaEndpoint> endpoint(
+      new RdmaEndpoint(std::move(id), std::move(events)));
+  CAUSEWAY_TRY(endpoint->open(limits));
+  return endpoint;
+}
+
+RdmaEndpoint::~RdmaEndpoint() { disconnect(); }
+
+void RdmaEndpoint::disconnect() {
+  if (id_ == nullptr || id_->qp == nullptr) return;
+  rdma_disconnect(id_.get());
+  rdma_destroy_qp(id_.get());
+}
+
+Status RdmaEndpoint::open(const DeviceLimits& limits) {
+  CAUSEWAY_ASSIGN(const DeviceLimits device, device_limits(id_->verbs));
+  limits_ = device.within(limits);
+  CAUSEWAY_ASSIGN(depths_, queue_depths(limits_));
+  CAUSEWAY_TRY(open_queues());
+  return open_buffers();
+}
+
+Status RdmaEndpoint::open_queues() {
+  completions_.reset(ibv_create_comp_channel(id_->verbs));
+  if (!completions_) return errno_error(errno, "ibv_create_comp_channel");
+  CAUSEWAY_TRY(set_nonblocking(completions_->fd));
+  CAUSEWAY_TRY(set_nonblocking(events_->fd));
+  // All that can be on its way: an overrun would lose completions.
+  const auto entries = static_cast<int>(depths_.requests + depths_.messages);
+  queue_.reset(
+      ibv_create_cq(id_->verbs, entries, nullptr, completions_.get(), 0));
+  if (!queue_) return errno_error(errno, "ibv_create_cq");
+  ibv_qp_init_attr wanted{};
+  wanted.qp_type = IBV_QPT_RC;
+  wanted.send_cq = wanted.recv_cq = queue_.get();
+  wanted.cap.max_send_wr = depths_.requests;
+  wanted.cap.max_recv_wr = depths_.messages;
+  wanted.cap.max_send_sge = wanted.cap.max_recv_sge = 1;
+  if (rdma_create_qp(id_.get(), nullptr, &wanted) != 0) {
+    return errno_error(errno, "rdma_create_qp");
+  }
+  requests_.resize(size_t{kRdmaMessageWritesMax} + 1);
+  pieces_.resize(requests_.size());
+  return {};
+}
+
+Status RdmaEndpoint::open_buffers() {
+  const size_t bytes = 2 * size_t{depths_.messages} * kRdmaMessageBytes;
+  buffers_.reset(
+      static_cast<std::byte*>(std::aligned_alloc(kPageBytes, bytes)));
+  CAUSEWAY_ASSERT(buffers_ != nullptr);
+  CAUSEWAY_ASSIGN(buffers_key_, register_memory({buffers_.get(), bytes},
+                                                IBV_ACCESS_LOCAL_WRITE));
+  for (uint32_t i = 0; i < depths_.messages; ++i) CAUSEWAY_TRY(take_again(i));
+  return {};
+}
+
+Result<MemoryRegion> RdmaEndpoint::register_memory(
+    std::span<const std::byte> memory, int access) {
+  MemoryRegion region(ibv_reg_mr(id_->pd, const_cast<std::byte*>(memory.data()),
+                                 memory.size(), access));
+  if (!region) return registration_error(errno, memory.size());
+  return region;
+}
+
+std::span<std::byte> RdmaEndpoint::outgoing(uint32_t buffer) {
+  return {buffer_at(depths_.messages + buffer), kRdmaMessageBytes};
+}
+
+std::span<const std::byte> RdmaEndpoint::incoming(uint32_t buffer) const {
+  return {buffer_at(buffer), kRdmaMessageBytes};
+}
+
+Instant RdmaEndpoint::wait_on(WaitSet& set) const {
+  set.add(completions_->fd, POLLIN);
+  set.add(events_->fd, POLLIN);
+  return kNever;
+}
+
+Error RdmaEndpoint::broken(const char* call) const {
+  return make_error(ErrorCode::kConnectionLost,
+                    "the RDMA connection to {} broke: {}: {}", peer_, call,
+                    std::strerror(errno));
+}
+
+// An event of the completion channel says that the queue is worth a look.
+Status RdmaEndpoint::take_event() {
+  ibv_cq* queue = nullptr;
+  void* unused = nullptr;
+  if (ibv_get_cq_event(completions_.get(), &queue, &unused) != 0) {
+    if (errno == EAGAIN) return {};
+    return broken("ibv_get_cq_event");
+  }
+  ibv_ack_cq_events(queue, 1);
+  armed_ = Armed::kNot;
+  return {};
+}
+
+// What the connection manager has to say is always an end.
+Status RdmaEndpoint::check_connection() {
+  rdma_cm_event* event = nullptr;
+  if (rdma_get_cm_event(events_.get(), &event) != 0) {
+    if (errno == EAGAIN) return {};
+    return broken("rdma_get_cm_event");
+  }
+  const rdma_cm_event_type what = event->event;
+  rdma_ack_cm_event(event);
+  if (what == RDMA_CM_EVENT_ESTABLISHED) return {};
+  return make_error(ErrorCode::kConnectionLost,
+                    "the RDMA connection to {} has ended: {}", peer_,
+                    rdma_event_str(what));
+}
+
+Result<size_t> RdmaEndpoint::poll(std::span<RdmaCompletion> out) {
+  CAUSEWAY_ASSIGN(const size_t found, poll_queue(out));
+  if (found == 0) CAUSEWAY_TRY(check_connection());
+  return found;
+}
+
+Status RdmaEndpoint::arm(bool sent_too) {
+  if (armed_ != Armed::kNot) CAUSEWAY_TRY(take_event());
+  if (armed_ == Armed::kForAll || (armed_ != Armed::kNot && !sent_too)) {
+    return {};
+  }
+  if (ibv_req_notify_cq(queue_.get(), sent_too ? 0 : 1) != 0) {
+    return broken("ibv_req_notify_cq");
+  }
+  armed_ = sent_too ? Armed::kForAll : Armed::kForMessages;
+  return {};
+}
+
+}  // namespace causeway

@@ -1,0 +1,276 @@
+#include "rdma/verbs/rendezvous.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "engine/base/bytes.h"
+
+namespace causeway {
+namespace {
+
+constexpr int kResolveMs = 5000;  // of the kernel's own, within the deadline
+
+// The first bytes of a request: another protocol is told apart.
+constexpr uint32_t kRequestMagic = 0x52'41'57'43;  // "CWAR"
+constexpr uint16_t kRequestVersion = 1;
+constexpr size_t kRequestBytes = 4 + 2 + 2 + sizeof(RdmaSecret);
+using RequestBytes = std::array<std::byte, kRequestBytes>;
+static_assert(kRequestBytes <= 56, "rdma_cm's private data of a request");
+
+RequestBytes encode_request(const RdmaSecret& secret, uint16_t worker) {
+  ByteWriter out;
+  out.put(kRequestMagic);
+  out.put(kRequestVersion);
+  out.put(worker);
+  const auto head = out.take();
+  RequestBytes bytes;
+  std::copy(head.begin(), head.end(), bytes.begin());
+  std::copy(secret.begin(), secret.end(), bytes.begin() + head.size());
+  return bytes;
+}
+
+// In time that does not depend on where they differ. RoCE pads: more bytes than
+// were sent may come.
+bool matches(const rdma_conn_param& request, const RequestBytes& wanted) {
+  if (request.private_data == nullptr ||
+      request.private_data_len < wanted.size()) {
+    return false;
+  }
+  const auto* said = static_cast<const std::byte*>(request.private_data);
+  std::byte differ{0};
+  for (size_t i = 0; i < wanted.size(); ++i) differ |= wanted[i] ^ said[i];
+  return differ == std::byte{0};
+}
+
+std::vector<std::byte> encode_welcome_data(const RdmaWelcome& welcome) {
+  ByteWriter out;
+  out.put(welcome.staging_address);
+  out.put(welcome.staging_key);
+  out.put(welcome.staging_bytes);
+  out.put(welcome.messages);
+  out.put(welcome.pinned_bytes);
+  return out.take();
+}
+
+Result<RdmaWelcome> decode_welcome_data(std::span<const std::byte> bytes) {
+  ByteReader in(bytes.first(std::min(bytes.size(), RdmaWelcome::kBytes)));
+  RdmaWelcome welcome;
+  welcome.staging_address = in.get<uint64_t>();
+  welcome.staging_key = in.get<uint32_t>();
+  welcome.staging_bytes = in.get<uint32_t>();
+  welcome.messages = in.get<uint32_t>();
+  welcome.pinned_bytes = in.get<uint64_t>();
+  if (!in.finished() || welcome.messages == 0 ||
+      welcome.messages > kRdmaMessagesMax ||
+      welcome.staging_bytes < kPutBytesMax ||
+      welcome.staging_bytes > kRdmaStagingBytes) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the target's answer to an RDMA request has {} bytes and "
+                      "speaks of {} messages and a ring of {} bytes",
+                      bytes.size(), welcome.messages, welcome.staging_bytes);
+  }
+  return welcome;
+}
+
+Result<EventChannel> open_events() {
+  EventChannel events(rdma_create_event_channel());
+  if (!events) {
+    return errno_error(errno,
+                       "rdma_create_event_channel (is rdma_ucm loaded, "
+                       "and /dev/infiniband readable?)");
+  }
+  return events;
+}
+
+Result<ConnectionId> open_id(const EventChannel& events) {
+  rdma_cm_id* id = nullptr;
+  if (rdma_create_id(events.get(), &id, nullptr, RDMA_PS_TCP) != 0) {
+    return errno_error(errno, "rdma_create_id");
+  }
+  return ConnectionId(id);
+}
+
+// A copy, since to acknowledge the event takes what it points to.
+struct Event {
+  rdma_cm_event_type type = RDMA_CM_EVENT_ADDR_ERROR;
+  int status = 0;
+  rdma_cm_id* id = nullptr;
+  std::vector<std::byte> said;
+  bool knows = false;
+};
+
+Result<Event> next_event(rdma_event_channel* events, const Deadline& deadline,
+                         const RequestBytes* wanted = nullptr) {
+  for (;;) {
+    if (!wait_ready(events->fd, POLLIN, deadline)) {
+      return make_error(ErrorCode::kTimeout,
+                        "the RDMA connection was not made in time");
+    }
+    rdma_cm_event* event = nullptr;
+    if (rdma_get_cm_event(events, &event) != 0) {
+      if (errno == EAGAIN || errno == EINTR) continue;
+      return errno_error(errno, "rdma_get_cm_event");
+    }
+    Event copy{event->event, event->status, event->id, {}, false};
+    const rdma_conn_param& param = event->param.conn;
+    if (param.private_data != nullptr) {
+      const auto* said = static_cast<const std::byte*>(param.private_data);
+      copy.said.assign(said, said + param.private_data_len);
+    }
+    copy.knows = wanted != nullptr && matches(param, *wanted);
+    rdma_ack_cm_event(event);
+    return copy;
+  }
+}
+
+Result<Event> expect_event(rdma_event_channel* events, rdma_cm_event_type want,
+                           const SocketAddress& to, const Deadline& deadline) {
+  CAUSEWAY_ASSIGN(Event event, next_event(events, deadline));
+  if (event.type == want) return event;
+  if (event.type == RDMA_CM_EVENT_REJECTED) {
+    return make_error(ErrorCode::kPermission,
+                      "{} refused the RDMA connection: it does not know this "
+                      "migration, or nothing listens there",
+                      to.text());
+  }
+  return make_error(ErrorCode::kUnreachable,
+                    "no RDMA connection to {}: {} ({})", to.text(),
+                    rdma_event_str(event.type), event.status);
+}
+
+rdma_conn_param connection_parameters() {
+  rdma_conn_param param{};
+  param.initiator_depth = param.responder_resources = 1;
+  param.retry_count = kRdmaRetries;
+  // A receive that is not there yet comes: no limit of its own.
+  param.rnr_retry_count = 7;
+  return param;
+}
+
+// The default of rdma_cm waits for half a minute before it gives up.
+void set_ack_timeout(rdma_cm_id* id) {
+  uint8_t exponent = kRdmaTimeoutExponent;
+  // Best effort: InfiniBand takes it from the path instead.
+  [[maybe_unused]] const int rc =
+      rdma_set_option(id, RDMA_OPTION_ID, RDMA_OPTION_ID_ACK_TIMEOUT, &exponent,
+                      sizeof exponent);
+}
+
+Status resolve(rdma_cm_id* id, rdma_event_channel* events,
+               const SocketAddress& from, const SocketAddress& to,
+               const Deadline& deadline) {
+  auto* source = const_cast<sockaddr*>(from.get());
+  auto* target = const_cast<sockaddr*>(to.get());
+  if (rdma_resolve_addr(id, source, target, kResolveMs) != 0) {
+    return make_error(ErrorCode::kUnreachable,
+                      "no verbs device has {}, or none reaches {}: {}",
+                      from.text(), to.text(), std::strerror(errno));
+  }
+  CAUSEWAY_TRY(expect_event(events, RDMA_CM_EVENT_ADDR_RESOLVED, to, deadline));
+  set_ack_timeout(id);
+  if (rdma_resolve_route(id, kResolveMs) != 0) {
+    return errno_error(errno, "rdma_resolve_route");
+  }
+  CAUSEWAY_TRY(
+      expect_event(events, RDMA_CM_EVENT_ROUTE_RESOLVED, to, deadline));
+  return {};
+}
+
+}  // namespace
+
+Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
+                                        const SocketAddress& to,
+                                        const RdmaSecret& secret,
+                                        uint16_t worker,
+                                        const DeviceLimits& limits,
+                                        const Deadline& deadline) {
+  CAUSEWAY_ASSIGN(EventChannel events, open_events());
+  CAUSEWAY_ASSIGN(ConnectionId id, open_id(events));
+  CAUSEWAY_TRY(resolve(id.get(), events.get(), from, to, deadline));
+  CAUSEWAY_ASSIGN(auto endpoint,
+                  RdmaEndpoint::make(std::move(id), std::move(events), limits));
+  endpoint->set_peer(to.text());
+  const auto request = encode_request(secret, worker);
+  rdma_conn_param param = connection_parameters();
+  param.private_data = request.data();
+  param.private_data_len = static_cast<uint8_t>(request.size());
+  if (rdma_connect(endpoint->id(), &param) != 0) {
+    return errno_error(errno, "rdma_connect");
+  }
+  CAUSEWAY_ASSIGN(const Event event,
+                  expect_event(endpoint->events(), RDMA_CM_EVENT_ESTABLISHED,
+                               to, deadline));
+  CAUSEWAY_ASSIGN(const RdmaWelcome welcome, decode_welcome_data(event.said));
+  return RdmaConnection{std::move(endpoint), welcome};
+}
+
+Result<RdmaListener> RdmaListener::listen(const std::string& address) {
+  CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, true));
+  CAUSEWAY_ASSIGN(EventChannel events, open_events());
+  CAUSEWAY_ASSIGN(ConnectionId id, open_id(events));
+  auto* at = const_cast<sockaddr*>(candidates.front().get());
+  if (rdma_bind_addr(id.get(), at) != 0 || id->verbs == nullptr) {
+    return make_error(ErrorCode::kNotFound,
+                      "no verbs device has the address {} (`causeway topology` "
+                      "lists those that this host has)",
+                      candidates.front().text());
+  }
+  if (rdma_listen(id.get(), static_cast<int>(kStreamsMax)) != 0) {
+    return errno_error(errno, "rdma_listen");
+  }
+  return RdmaListener(std::move(events), std::move(id));
+}
+
+std::string RdmaListener::address() const {
+  SocketAddress at;
+  const sockaddr* local = rdma_get_local_addr(id_.get());
+  at.bytes =
+      local->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  std::memcpy(&at.storage, local, at.bytes);
+  return at.text();
+}
+
+Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
+    const RdmaSecret& secret, uint16_t worker, const DeviceLimits& limits,
+    const Deadline& deadline) {
+  const RequestBytes wanted = encode_request(secret, worker);
+  for (;;) {
+    CAUSEWAY_ASSIGN(const Event event,
+                    next_event(events_.get(), deadline, &wanted));
+    if (event.type != RDMA_CM_EVENT_CONNECT_REQUEST) continue;
+    ConnectionId id(event.id);
+    if (!event.knows) {
+      rdma_reject(id.get(), nullptr, 0);
+      continue;
+    }
+    CAUSEWAY_ASSIGN(EventChannel own, open_events());
+    if (rdma_migrate_id(id.get(), own.get()) != 0) {
+      return errno_error(errno, "rdma_migrate_id");
+    }
+    return RdmaEndpoint::make(std::move(id), std::move(own), limits);
+  }
+}
+
+Status RdmaListener::accept(RdmaEndpoint& endpoint, const RdmaWelcome& welcome,
+                            const Deadline& deadline) {
+  const auto answer = encode_welcome_data(welcome);
+  CAUSEWAY_ASSERT(answer.size() == RdmaWelcome::kBytes);
+  rdma_conn_param param = connection_parameters();
+  param.private_data = answer.data();
+  param.private_data_len = static_cast<uint8_t>(answer.size());
+  set_ack_timeout(endpoint.id());
+  if (rdma_accept(endpoint.id(), &param) != 0) {
+    return errno_error(errno, "rdma_accept");
+  }
+  CAUSEWAY_ASSIGN(const Event event, next_event(endpoint.events(), deadline));
+  if (event.type == RDMA_CM_EVENT_ESTABLISHED) return {};
+  return make_error(ErrorCode::kConnectionLost,
+                    "the source's RDMA connection was not made: {}",
+                    rdma_event_str(event.type));
+}
+
+}  // namespace causeway

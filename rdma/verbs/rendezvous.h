@@ -1,0 +1,82 @@
+// How the two ends of an RdmaEndpoint find each other: by rdma_cm, at an
+// address of a verbs device, and by a secret that the ends have agreed on over
+// an authenticated channel: a stranger who reaches the port is turned away.
+//
+//   target                                source
+//   RdmaListener::listen(address)
+//     (address and secret) ==============>
+//   await(secret, worker)         <------  connect_endpoint(..., secret,
+//   worker) accept(welcome)               ------>
+//
+// The workers of a path come one after the other. Everything waits at most for
+// the deadline.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/path/socket_address.h"
+#include "engine/path/tcp/tcp_socket.h"
+#include "rdma/verbs/endpoint.h"
+
+namespace causeway {
+
+// Of one path; from a random source.
+using RdmaSecret = std::array<std::byte, 32>;
+
+// What the target says of itself when it accepts: where staged payloads go.
+struct RdmaWelcome {
+  static constexpr size_t kBytes = 28;
+  uint64_t staging_address = 0;
+  uint32_t staging_key = 0;
+  uint32_t staging_bytes = 0;
+  uint32_t messages = 0;      // its receive buffers
+  uint64_t pinned_bytes = 0;  // of guest memory that it registers at once
+};
+
+struct RdmaConnection {
+  std::unique_ptr<RdmaEndpoint> endpoint;
+  RdmaWelcome welcome;
+};
+
+// The source's end, from the verbs device that has the address `from`.
+// kUnreachable: no way there by a verbs device; kPermission: the target does
+// not know the secret; kTimeout.
+Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
+                                        const SocketAddress& to,
+                                        const RdmaSecret& secret,
+                                        uint16_t worker,
+                                        const DeviceLimits& limits,
+                                        const Deadline& deadline);
+
+class RdmaListener {
+ public:
+  // "address:port" of a verbs device; port 0 takes a free one. kNotFound: no
+  // verbs device has the address.
+  static Result<RdmaListener> listen(const std::string& address);
+
+  std::string address() const;  // where it really listens
+
+  // The end of `worker` that asks with `secret`; `limits` as
+  // RdmaEndpoint::make. It is not connected before accept().
+  Result<std::unique_ptr<RdmaEndpoint>> await(const RdmaSecret& secret,
+                                              uint16_t worker,
+                                              const DeviceLimits& limits,
+                                              const Deadline& deadline);
+  // Lets it in: from here on the source may send.
+  static Status accept(RdmaEndpoint& endpoint, const RdmaWelcome& welcome,
+                       const Deadline& deadline);
+
+ private:
+  RdmaListener(EventChannel events, ConnectionId id)
+      : events_(std::move(events)), id_(std::move(id)) {}
+
+  EventChannel events_;
+  ConnectionId id_;
+};
+
+}  // namespace causeway
