@@ -39,11 +39,14 @@ class RdmaOutboundPath final : public OutboundPath {
       wanted.scratch = options_.scratch[worker];
     }
     wanted.pinned_bytes_max = options_.pinned_bytes_a_worker();
-    CAUSEWAY_ASSIGN(auto poster,
-                    RdmaPoster::open(std::move(connections_[worker]), wanted));
+    CAUSEWAY_ASSIGN(
+        auto poster,
+        RdmaPoster::open(std::move(connections_[worker]), wanted, tally_));
     return std::unique_ptr<BulkChannel>(std::make_unique<RdmaBulkChannel>(
-        std::move(poster), take(size_t{1} + worker)));
+        std::move(poster), take(size_t{1} + worker), tally_));
   }
+
+  const RdmaTally& tally() const { return tally_; }
 
   // A round trip as control messages have it.
   PathStats stats() const override {
@@ -59,6 +62,7 @@ class RdmaOutboundPath final : public OutboundPath {
   const RdmaOptions options_;
   std::vector<RdmaConnection> connections_;  // by worker, until it is opened
   std::vector<TcpStream> streams_;
+  RdmaTally tally_;
   UniqueFd watched_;  // a duplicate of the control stream's, for stats()
 };
 
@@ -80,9 +84,9 @@ Result<std::vector<RdmaConnection>> connect_workers(const RdmaOffer& offer,
 
 }  // namespace
 
-Result<std::unique_ptr<OutboundPath>> RdmaConnector::connect(
-    std::string_view address, const PathToken& token,
-    const RdmaOptions& options) {
+Result<RdmaPath> RdmaConnector::connect(std::string_view address,
+                                        const PathToken& token,
+                                        const RdmaOptions& options) {
   TcpConnectOptions tcp;
   tcp.streams = options.streams;
   tcp.timeout = options.timeout;
@@ -102,8 +106,10 @@ Result<std::unique_ptr<OutboundPath>> RdmaConnector::connect(
   CAUSEWAY_ASSIGN(auto connections, connect_workers(offer, options, deadline));
   UniqueFd watched(::fcntl(streams[0].fd(), F_DUPFD_CLOEXEC, 0));
   if (!watched) return errno_error(errno, "A socket cannot be shared");
-  return std::unique_ptr<OutboundPath>(std::make_unique<RdmaOutboundPath>(
-      options, std::move(connections), std::move(streams), std::move(watched)));
+  auto path = std::make_unique<RdmaOutboundPath>(
+      options, std::move(connections), std::move(streams), std::move(watched));
+  const RdmaTally* const tally = &path->tally();
+  return RdmaPath{std::move(path), tally};
 }
 
 }  // namespace causeway

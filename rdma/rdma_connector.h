@@ -8,17 +8,23 @@
 #include "engine/path/path.h"
 #include "engine/path/stream/hello.h"
 #include "rdma/rdma_options.h"
+#include "rdma/rdma_tally.h"
 
 namespace causeway {
+
+struct RdmaPath {
+  std::unique_ptr<OutboundPath> path;
+  const RdmaTally* tally = nullptr;  // the path's
+};
 
 class RdmaConnector {
  public:
   // `address`: where the target's streams are; its verbs device it names
   // itself. As TcpConnector::connect(), and kUnreachable when no verbs device
   // here reaches that one. The path outlives its channels.
-  static Result<std::unique_ptr<OutboundPath>> connect(
-      std::string_view address, const PathToken& token,
-      const RdmaOptions& options);
+  static Result<RdmaPath> connect(std::string_view address,
+                                  const PathToken& token,
+                                  const RdmaOptions& options);
 };
 
 }  // namespace causeway

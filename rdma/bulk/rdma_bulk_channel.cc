@@ -17,7 +17,10 @@ RdmaBulkChannel::~RdmaBulkChannel() {
 }
 
 Result<size_t> RdmaBulkChannel::post(std::span<const Put> puts) {
-  if (state_ == State::kStream) return stream_->post(puts);
+  if (state_ == State::kStream) {
+    note_stream_used();
+    return stream_->post(puts);
+  }
   if (state_ != State::kRdma) return size_t{0};
   size_t taken = 0;
   for (; taken < puts.size() && !poster_->full(); ++taken) {
@@ -58,8 +61,7 @@ Status RdmaBulkChannel::poll_rdma(Instant now) {
       switching_.abort();
       return std::move(moved).error();
     }
-    spdlog::warn("goes on by TCP: {}", moved.error().message);
-    leave("it broke");
+    leave(moved.error().message);
     return {};
   }
   if (*moved) return {};
@@ -72,11 +74,19 @@ Status RdmaBulkChannel::poll_rdma(Instant now) {
   return {};
 }
 
-void RdmaBulkChannel::leave(const char* why) {
-  spdlog::debug("leaves RDMA: {}", why);
+void RdmaBulkChannel::leave(std::string why) {
+  why_left_ = std::move(why);
   poster_->disconnect();
   switching_.say({SwitchOver::Kind::kPleaseLeave, 0});
   state_ = State::kLeaving;
+}
+
+// A target that has left because all is there is no news.
+void RdmaBulkChannel::note_stream_used() {
+  if (stream_used_) return;
+  stream_used_ = true;
+  tally_.streams_used.fetch_add(1, std::memory_order_relaxed);
+  spdlog::warn("goes on by TCP: {}", why_left_);
 }
 
 Status RdmaBulkChannel::poll_leaving() {
@@ -98,6 +108,7 @@ Status RdmaBulkChannel::poll_leaving() {
 
 Status RdmaBulkChannel::poll_replaying(Instant now) {
   while (const RdmaPoster::Item* item = poster_->unlanded()) {
+    note_stream_used();
     bool posted = false;
     if (item->fence != 0) {
       CAUSEWAY_ASSIGN(posted, stream_->post_fence(item->fence));

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "engine/path/bulk_channel.h"
 #include "engine/path/stream/stream_bulk_channel.h"
@@ -22,9 +23,12 @@ namespace causeway {
 
 class RdmaBulkChannel final : public BulkChannel {
  public:
+  // `tally` outlives it.
   RdmaBulkChannel(std::unique_ptr<RdmaPoster> poster,
-                  std::unique_ptr<ByteStream> stream)
-      : poster_(std::move(poster)), switching_(std::move(stream)) {}
+                  std::unique_ptr<ByteStream> stream, RdmaTally& tally)
+      : poster_(std::move(poster)),
+        switching_(std::move(stream)),
+        tally_(tally) {}
   ~RdmaBulkChannel() override;
 
   Result<size_t> post(std::span<const Put> puts) override;
@@ -38,7 +42,8 @@ class RdmaBulkChannel final : public BulkChannel {
   enum class State : uint8_t { kRdma, kLeaving, kReplaying, kStream };
 
   Status poll_rdma(Instant now);
-  void leave(const char* why);
+  void leave(std::string why);
+  void note_stream_used();
   Status poll_leaving();
   Status arrive(const SwitchOver& left);
   Status poll_replaying(Instant now);
@@ -49,6 +54,9 @@ class RdmaBulkChannel final : public BulkChannel {
   SwitchingStream switching_;
   std::optional<SwitchOver> left_;  // what the target said
   std::unique_ptr<StreamBulkChannel> stream_;
+  std::string why_left_;
+  bool stream_used_ = false;
+  RdmaTally& tally_;
   ChannelProgress streamed_;
 };
 

@@ -31,8 +31,8 @@ Result<bool> RdmaBulkReceiver::poll_rdma() {
   auto moved = taker_->poll();
   if (!moved) {
     if (moved.error().code != ErrorCode::kConnectionLost) return moved;
-    spdlog::warn("goes on by TCP: {}", moved.error().message);
-    leave("it broke");
+    spdlog::info("leaves RDMA: {}", moved.error().message);
+    leave();
     return true;
   }
   if (*moved) return true;
@@ -44,12 +44,11 @@ Result<bool> RdmaBulkReceiver::poll_rdma() {
                       switching_.peer());
   }
   source_knows_ = true;
-  leave("the source asks for it");
+  leave();
   return true;
 }
 
-void RdmaBulkReceiver::leave(const char* why) {
-  spdlog::debug("leaves RDMA: {}", why);
+void RdmaBulkReceiver::leave() {
   taker_->disconnect();
   switching_.say({SwitchOver::Kind::kLeft, taker_->taken()});
   state_ = State::kLeft;
@@ -70,7 +69,7 @@ Result<bool> RdmaBulkReceiver::poll_left() {
 }
 
 Status RdmaBulkReceiver::withdraw() {
-  if (state_ == State::kRdma && !closed()) leave("the guest is to run here");
+  if (state_ == State::kRdma && !closed()) leave();
   return {};
 }
 

@@ -35,7 +35,7 @@ class RdmaBulkReceiver final : public BulkReceiver {
   Result<bool> poll_state(Instant now);
   Result<bool> poll_rdma();
   Result<bool> poll_left();
-  void leave(const char* why);
+  void leave();
 
   State state_ = State::kRdma;
   std::unique_ptr<RdmaTaker> taker_;

@@ -5,7 +5,7 @@
 namespace causeway {
 
 RdmaPoster::RdmaPoster(RdmaConnection connection,
-                       const RdmaPosterOptions& options)
+                       const RdmaPosterOptions& options, RdmaTally& tally)
     : endpoint_(std::move(connection.endpoint)),
       welcome_(connection.welcome),
       messages_max_(std::min(endpoint_->depths().messages, welcome_.messages)),
@@ -16,12 +16,14 @@ RdmaPoster::RdmaPoster(RdmaConnection connection,
                std::max(kRdmaPinnedBytesMin, std::min(options.pinned_bytes_max,
                                                       welcome_.pinned_bytes))),
       items_(kRdmaPutsMax),
-      sent_(messages_max_) {}
+      sent_(messages_max_),
+      tally_(tally) {}
 
 Result<std::unique_ptr<RdmaPoster>> RdmaPoster::open(
-    RdmaConnection connection, const RdmaPosterOptions& options) {
+    RdmaConnection connection, const RdmaPosterOptions& options,
+    RdmaTally& tally) {
   std::unique_ptr<RdmaPoster> poster(
-      new RdmaPoster(std::move(connection), options));
+      new RdmaPoster(std::move(connection), options, tally));
   CAUSEWAY_TRY(poster->open(options));
   return poster;
 }
@@ -54,7 +56,7 @@ Result<bool> RdmaPoster::ask_for(const Put& put) {
     Extent* extent = extents_.find(range.region, at);
     if (extent == nullptr) {
       CAUSEWAY_ASSIGN(extent, extents_.add(range.region, at, taken_));
-      counters_.registered_extents += extent != nullptr ? 1 : 0;
+      tally_.extents += extent != nullptr ? 1 : 0;
     }
     if (extent == nullptr) {
       for (uint64_t back = range.first; back < at;) {
@@ -67,9 +69,14 @@ Result<bool> RdmaPoster::ask_for(const Put& put) {
     ++extent->waiting;
     at = extent->range.end();
   }
-  counters_.pinned_bytes_most =
-      std::max(counters_.pinned_bytes_most, extents_.pinned_bytes());
+  note_pinned();
   return true;
+}
+
+void RdmaPoster::note_pinned() {
+  if (extents_.pinned_bytes() <= pinned_bytes_most_) return;
+  tally_.pinned_bytes_most += extents_.pinned_bytes() - pinned_bytes_most_;
+  pinned_bytes_most_ = extents_.pinned_bytes();
 }
 
 Status RdmaPoster::leave(uint64_t taken) {

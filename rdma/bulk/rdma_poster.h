@@ -25,6 +25,7 @@
 #include "engine/path/bulk_channel.h"
 #include "rdma/bulk/extent_table.h"
 #include "rdma/bulk/staging_ring.h"
+#include "rdma/rdma_tally.h"
 #include "rdma/verbs/rendezvous.h"
 #include "rdma/wire/record.h"
 
@@ -37,15 +38,6 @@ struct RdmaPosterOptions {
   uint64_t pinned_bytes_max = kRdmaPinnedBytesDefault;
 };
 
-// What the path costs, for the report.
-struct RdmaCounters {
-  uint64_t writes = 0;
-  uint64_t messages = 0;  // a doorbell each
-  uint64_t copied_bytes = 0;
-  uint64_t registered_extents = 0;
-  uint64_t pinned_bytes_most = 0;
-};
-
 class RdmaPoster {
  public:
   struct Item {
@@ -54,8 +46,10 @@ class RdmaPoster {
     uint64_t message = 0;  // that speaks of it; 0: none yet
   };
 
+  // `tally` outlives it.
   static Result<std::unique_ptr<RdmaPoster>> open(
-      RdmaConnection connection, const RdmaPosterOptions& options);
+      RdmaConnection connection, const RdmaPosterOptions& options,
+      RdmaTally& tally);
 
   ~RdmaPoster() { disconnect(); }
   RdmaPoster(const RdmaPoster&) = delete;
@@ -75,8 +69,6 @@ class RdmaPoster {
   uint64_t puts_landed() const { return puts_landed_; }
   FenceId fence_landed() const { return fence_landed_; }
   uint64_t wire_bytes() const { return wire_bytes_; }
-  const RdmaCounters& counters() const { return counters_; }
-
   void disconnect() { endpoint_->disconnect(); }
   // The target has taken so many messages before it left. kPeerBroken: it
   // cannot have.
@@ -89,7 +81,8 @@ class RdmaPoster {
   const std::string& peer() const { return endpoint_->peer(); }
 
  private:
-  RdmaPoster(RdmaConnection connection, const RdmaPosterOptions& options);
+  RdmaPoster(RdmaConnection connection, const RdmaPosterOptions& options,
+             RdmaTally& tally);
   Status open(const RdmaPosterOptions& options);
 
   struct Sent {
@@ -109,6 +102,7 @@ class RdmaPoster {
   void note_taken(uint64_t taken);
   Status ask_ahead();
   Result<bool> ask_for(const Put& put);
+  void note_pinned();
   Result<bool> send_message();
   bool worth_sending() const;
   void add_errands(RdmaMessageWriter& writer);
@@ -156,7 +150,8 @@ class RdmaPoster {
   uint64_t puts_landed_ = 0;
   FenceId fence_landed_ = 0;
   uint64_t wire_bytes_ = 0;
-  RdmaCounters counters_;
+  RdmaTally& tally_;
+  uint64_t pinned_bytes_most_ = 0;
 };
 
 }  // namespace causeway

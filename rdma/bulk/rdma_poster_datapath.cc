@@ -145,8 +145,9 @@ Result<bool> RdmaPoster::send_message() {
   requests_out_ += message.requests;
   last_message_ = number;
   wire_bytes_ += write_bytes_ + bytes;
-  counters_.writes += write_count_;
-  ++counters_.messages;
+  tally_.writes.fetch_add(write_count_, std::memory_order_relaxed);
+  tally_.messages.fetch_add(1, std::memory_order_relaxed);
+  tally_.written_bytes.fetch_add(write_bytes_, std::memory_order_relaxed);
   return true;
 }
 
@@ -232,7 +233,7 @@ bool RdmaPoster::add_staged(RdmaMessageWriter& writer, const Put& put) {
   } else {
     const auto copy = staging_.at(*offset, bytes);
     std::memcpy(copy.data(), put.payload.data(), bytes);
-    counters_.copied_bytes += bytes;
+    tally_.copied_bytes.fetch_add(bytes, std::memory_order_relaxed);
     write.from = reinterpret_cast<uint64_t>(copy.data());
     write.local_key = staging_.local_key();
   }

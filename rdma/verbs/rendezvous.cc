@@ -46,36 +46,6 @@ bool matches(const rdma_conn_param& request, const RequestBytes& wanted) {
   return differ == std::byte{0};
 }
 
-std::vector<std::byte> encode_welcome_data(const RdmaWelcome& welcome) {
-  ByteWriter out;
-  out.put(welcome.staging_address);
-  out.put(welcome.staging_key);
-  out.put(welcome.staging_bytes);
-  out.put(welcome.messages);
-  out.put(welcome.pinned_bytes);
-  return out.take();
-}
-
-Result<RdmaWelcome> decode_welcome_data(std::span<const std::byte> bytes) {
-  ByteReader in(bytes.first(std::min(bytes.size(), RdmaWelcome::kBytes)));
-  RdmaWelcome welcome;
-  welcome.staging_address = in.get<uint64_t>();
-  welcome.staging_key = in.get<uint32_t>();
-  welcome.staging_bytes = in.get<uint32_t>();
-  welcome.messages = in.get<uint32_t>();
-  welcome.pinned_bytes = in.get<uint64_t>();
-  if (!in.finished() || welcome.messages == 0 ||
-      welcome.messages > kRdmaMessagesMax ||
-      welcome.staging_bytes < kPutBytesMax ||
-      welcome.staging_bytes > kRdmaStagingBytes) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target's answer to an RDMA request has {} bytes and "
-                      "speaks of {} messages and a ring of {} bytes",
-                      bytes.size(), welcome.messages, welcome.staging_bytes);
-  }
-  return welcome;
-}
-
 Result<EventChannel> open_events() {
   EventChannel events(rdma_create_event_channel());
   if (!events) {
@@ -204,7 +174,7 @@ Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
   CAUSEWAY_ASSIGN(const Event event,
                   expect_event(endpoint->events(), RDMA_CM_EVENT_ESTABLISHED,
                                to, deadline));
-  CAUSEWAY_ASSIGN(const RdmaWelcome welcome, decode_welcome_data(event.said));
+  CAUSEWAY_ASSIGN(const RdmaWelcome welcome, decode_rdma_welcome(event.said));
   return RdmaConnection{std::move(endpoint), welcome};
 }
 
@@ -257,8 +227,7 @@ Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
 
 Status RdmaListener::accept(RdmaEndpoint& endpoint, const RdmaWelcome& welcome,
                             const Deadline& deadline) {
-  const auto answer = encode_welcome_data(welcome);
-  CAUSEWAY_ASSERT(answer.size() == RdmaWelcome::kBytes);
+  const auto answer = encode_rdma_welcome(welcome);
   rdma_conn_param param = connection_parameters();
   param.private_data = answer.data();
   param.private_data_len = static_cast<uint8_t>(answer.size());

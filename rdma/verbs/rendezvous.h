@@ -22,21 +22,9 @@
 #include "engine/path/socket_address.h"
 #include "engine/path/tcp/tcp_socket.h"
 #include "rdma/verbs/endpoint.h"
+#include "rdma/wire/offer.h"
 
 namespace causeway {
-
-// Of one path; from a random source.
-using RdmaSecret = std::array<std::byte, 32>;
-
-// What the target says of itself when it accepts: where staged payloads go.
-struct RdmaWelcome {
-  static constexpr size_t kBytes = 28;
-  uint64_t staging_address = 0;
-  uint32_t staging_key = 0;
-  uint32_t staging_bytes = 0;
-  uint32_t messages = 0;      // its receive buffers
-  uint64_t pinned_bytes = 0;  // of guest memory that it registers at once
-};
 
 struct RdmaConnection {
   std::unique_ptr<RdmaEndpoint> endpoint;

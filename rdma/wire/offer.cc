@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/bytes.h"
+#include "rdma/limits.h"
 
 namespace causeway {
 namespace {
@@ -53,6 +54,41 @@ Result<RdmaOffer> decode_offer(
   offer.address.assign(reinterpret_cast<const char*>(text.data()),
                        static_cast<size_t>(end - text.begin()));
   return offer;
+}
+
+std::array<std::byte, RdmaWelcome::kBytes> encode_rdma_welcome(
+    const RdmaWelcome& welcome) {
+  ByteWriter out;
+  out.put(welcome.staging_address);
+  out.put(welcome.staging_key);
+  out.put(welcome.staging_bytes);
+  out.put(welcome.messages);
+  out.put(welcome.pinned_bytes);
+  const auto bytes = out.take();
+  std::array<std::byte, RdmaWelcome::kBytes> fixed;
+  CAUSEWAY_ASSERT(bytes.size() == fixed.size());
+  std::copy(bytes.begin(), bytes.end(), fixed.begin());
+  return fixed;
+}
+
+Result<RdmaWelcome> decode_rdma_welcome(std::span<const std::byte> bytes) {
+  ByteReader in(bytes.first(std::min(bytes.size(), RdmaWelcome::kBytes)));
+  RdmaWelcome welcome;
+  welcome.staging_address = in.get<uint64_t>();
+  welcome.staging_key = in.get<uint32_t>();
+  welcome.staging_bytes = in.get<uint32_t>();
+  welcome.messages = in.get<uint32_t>();
+  welcome.pinned_bytes = in.get<uint64_t>();
+  if (!in.finished() || welcome.messages == 0 ||
+      welcome.messages > kRdmaMessagesMax ||
+      welcome.staging_bytes < kPutBytesMax ||
+      welcome.staging_bytes > kRdmaStagingBytes) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the target's answer to an RDMA request has {} bytes and "
+                      "speaks of {} messages and a ring of {} bytes",
+                      bytes.size(), welcome.messages, welcome.staging_bytes);
+  }
+  return welcome;
 }
 
 }  // namespace causeway

@@ -14,9 +14,11 @@
 #include <string>
 
 #include "engine/base/result.h"
-#include "rdma/verbs/rendezvous.h"
 
 namespace causeway {
+
+// Of one path; from a random source.
+using RdmaSecret = std::array<std::byte, 32>;
 
 struct RdmaOffer {
   static constexpr size_t kBytes = 104;
@@ -30,5 +32,23 @@ std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer);
 // Bytes from outside. kIncompatible: another version; kPeerBroken: no offer.
 Result<RdmaOffer> decode_offer(
     std::span<const std::byte, RdmaOffer::kBytes> bytes);
+
+// What the target says when it lets a connection in (rdma_cm's private data):
+// where staged payloads go, and its limits.
+//
+//   address u64, key u32, ring bytes u32, messages u32, pinned bytes u64
+struct RdmaWelcome {
+  static constexpr size_t kBytes = 28;
+  uint64_t staging_address = 0;
+  uint32_t staging_key = 0;
+  uint32_t staging_bytes = 0;
+  uint32_t messages = 0;      // its receive buffers
+  uint64_t pinned_bytes = 0;  // of guest memory that it registers at once
+};
+
+std::array<std::byte, RdmaWelcome::kBytes> encode_rdma_welcome(
+    const RdmaWelcome& welcome);
+// Bytes from outside; more than were sent may come, rdma_cm pads.
+Result<RdmaWelcome> decode_rdma_welcome(std::span<const std::byte> bytes);
 
 }  // namespace causeway

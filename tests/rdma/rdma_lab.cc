@@ -72,7 +72,8 @@ RdmaLab::RdmaLab(const PathLabOptions& wanted, const RdmaLabShape& shape)
   outbound_ = RdmaConnector::connect(
                   listener_.address(), kToken,
                   options(wanted, shape, source, shape.source_stores))
-                  .value();
+                  .value()
+                  .path;
   accepting.join();
 }
 

@@ -29,6 +29,7 @@ Agent::Agent(const AgentOptions& options, GuestStore store, Journal journal)
             options.memory_limit_bytes,
             options.tls,
             options.wan,
+            options.rdma,
             options.index.empty() ? content_index_in(store.folder())
                                   : options.index,
             options.index_key.empty() ? content_key_in(store.folder())

@@ -32,6 +32,7 @@ struct AgentOptions {
   std::vector<std::string> vmm_arguments;  // for tests
   std::optional<TlsFiles> tls;             // nothing: in the clear
   WanEnds wan;
+  RdmaEnds rdma;
   std::string index;      // of content; empty: in the state folder
   std::string index_key;  // a file; empty: likewise
   bool index_guests = false;

@@ -51,6 +51,9 @@ Status Arrival::prepare(const std::string& peer,
                         const control::ReserveRequest& request) {
   CAUSEWAY_ASSIGN(const control::GuestConfig config, arriving_config(request));
   CAUSEWAY_TRY(check_path_wish(request.path(), host_->tls.has_value()));
+  CAUSEWAY_ASSIGN(const RdmaFabric* fabric,
+                  choose_fabric(host_->rdma, request));
+  if (fabric != nullptr) rdma_fabric_ = fabric->name;
   id_ = request.migration();
   name_ = config.name();
   CAUSEWAY_ASSIGN(guest_, NewGuest::begin(host_, config, request.migration()));
@@ -75,6 +78,7 @@ Status Arrival::prepare(const std::string& peer,
   add_path(&spec, request.path(), host_->wan.first_port());
   add_lanes(&spec, host_->wan, std::min(request.lanes(), kStripeLanesMax),
             host_->mover_listen, {});
+  if (fabric != nullptr) add_rdma(&spec, host_->rdma, *fabric);
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }

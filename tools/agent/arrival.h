@@ -49,6 +49,9 @@ class Arrival {
     return lane_addresses_;
   }
 
+  // Over which the path is rdma; empty: it is not.
+  const std::string& rdma_fabric() const { return rdma_fabric_; }
+
   // Any thread:
   bool ended() const;
   // Waits for the end. The report of the target's mover, or why the guest
@@ -76,6 +79,7 @@ class Arrival {
   std::string name_;
   std::string mover_address_;
   std::vector<std::string> lane_addresses_;
+  std::string rdma_fabric_;
   std::unique_ptr<NewGuest> guest_;
   std::unique_ptr<MoverProcess> mover_;  // until the end
 

@@ -27,12 +27,19 @@ namespace causeway {
 namespace {
 
 // A client that does not know of codecs says nothing.
+// What is encoded is not written in place: on rdma only if asked for.
 std::string codec_of(const control::MigrateRequest& request) {
-  return request.codec().empty() ? "auto" : request.codec();
+  const std::string automatic =
+      request.path().kind() == "rdma" ? "none" : "auto";
+  const bool is_auto = request.codec().empty() || request.codec() == "auto";
+  return is_auto ? automatic : request.codec();
 }
 
 std::string dedup_of(const control::MigrateRequest& request) {
-  return request.dedup().empty() ? "auto" : request.dedup();
+  const std::string automatic =
+      request.path().kind() == "rdma" ? "off" : "auto";
+  const bool is_auto = request.dedup().empty() || request.dedup() == "auto";
+  return is_auto ? automatic : request.dedup();
 }
 
 Status check_request(const control::MigrateRequest& request) {
@@ -195,7 +202,21 @@ Status Departure::choose_path() {
       causeway::choose_path({rtt, host_->tls.has_value()});
   spdlog::info("migration {}: path {}: {}", id_, decision.kind, decision.why);
   request_.mutable_path()->set_kind(decision.kind);
+  rdma_would_do_ = decision.kind == "tcp";
   return {};
+}
+
+// The target has the last word: it knows what both trust.
+void Departure::take_fabric(const control::ReserveReply& reply) {
+  fabric_ = host_->rdma.find(reply.rdma_fabric());
+  if (fabric_ != nullptr) {
+    spdlog::info("migration {}: path rdma over fabric {}, unencrypted", id_,
+                 fabric_->name);
+    request_.mutable_path()->set_kind("rdma");
+  } else if (rdma_would_do_ && !host_->rdma.fabrics.empty()) {
+    spdlog::info("migration {}: not by rdma: {} trusts none of {}", id_,
+                 target_name_, host_->rdma.names());
+  }
 }
 
 void Departure::choose_congestion() {
@@ -220,6 +241,7 @@ Status Departure::reserve() {
   const control::ReserveReply& reply = reserved->reply;
   target_name_ = reserved->agent_name;
   CAUSEWAY_TRY(host_->journal.set_peer_name(id_, target_name_));
+  take_fabric(reply);
   if (Status met = take_addresses(reply); met) {
     if (Status given = give_spec(); given) return {};
   }
@@ -267,6 +289,11 @@ Result<control::ReserveRequest> Departure::reservation() const {
   request.set_streams(request_.streams());
   *request.mutable_path() = request_.path();
   if (request_.path().kind() == "wan") request.set_lanes(host_->wan.lanes());
+  if (request_.path().kind() == "rdma" || rdma_would_do_) {
+    for (const RdmaFabric& fabric : host_->rdma.fabrics) {
+      request.add_rdma_fabrics(fabric.name);
+    }
+  }
   request.set_source_agent(host_->address());
   *request.mutable_config() = view.record.config;
   CAUSEWAY_ASSIGN(const auto guest,
@@ -300,6 +327,7 @@ Status Departure::give_spec() {
   const auto lanes =
       std::min(host_->wan.lanes(), static_cast<uint32_t>(lane_peers_.size()));
   add_lanes(&spec, host_->wan, lanes, "", lane_peers_);
+  if (fabric_ != nullptr) add_rdma(&spec, host_->rdma, *fabric_);
   return mover_->give_spec(spec);
 }
 

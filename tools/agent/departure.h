@@ -47,6 +47,7 @@ class Departure {
             GuestTable::Claim claim);
 
   Status choose_path();
+  void take_fabric(const control::ReserveReply& reply);
   void choose_congestion();
   Status take_addresses(const control::ReserveReply& reply);
   Status reserve();
@@ -77,6 +78,8 @@ class Departure {
   std::string id_;
   std::string token_;
   std::string peer_;                     // of the target's mover
+  bool rdma_would_do_ = false;           // nobody said which path
+  const RdmaFabric* fabric_ = nullptr;   // by which the path is rdma
   std::vector<std::string> lane_peers_;  // of a striped path
   std::string target_name_;  // of the target's agent, by its certificate
   std::unique_ptr<AgentClient> target_;

@@ -15,6 +15,7 @@
 #include "tools/agent/loss_memory.h"
 #include "tools/agent/metrics.h"
 #include "tools/agent/path_wish.h"
+#include "tools/agent/rdma_fabrics.h"
 #include "tools/agent/undecided.h"
 #include "tools/agent/vmm_launcher.h"
 #include "tools/agent/watchers.h"
@@ -28,8 +29,9 @@ struct Host {
   uint64_t memory_limit_bytes;  // what guests may use in all; 0: no limit
   std::optional<TlsFiles> tls;  // of this host; nothing: in the clear
   WanEnds wan;                  // of a target without any: where movers listen
-  std::string index;            // of content: open_content_index()
-  std::string index_key;        // the file of its names' key
+  RdmaEnds rdma;
+  std::string index;      // of content: open_content_index()
+  std::string index_key;  // the file of its names' key
   GuestStore store;
   VmmLauncher launcher;
   Journal journal;

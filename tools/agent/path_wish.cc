@@ -19,9 +19,11 @@ nlohmann::json to_json(const PortOptions& port) {
 
 Status check_path_wish(const control::PathWish& wish, bool encrypted) {
   const std::string& kind = wish.kind();
-  if (!kind.empty() && kind != "auto" && kind != "tcp" && kind != "wan") {
+  if (!kind.empty() && kind != "auto" && kind != "tcp" && kind != "wan" &&
+      kind != "rdma") {
     return make_error(ErrorCode::kInvalidArgument,
-                      "\"{}\" is no path; there are auto, tcp and wan", kind);
+                      "\"{}\" is no path; there are auto, rdma, tcp and wan",
+                      kind);
   }
   if (kind == "wan" && !encrypted) {
     return make_error(ErrorCode::kInvalidArgument,

@@ -42,6 +42,7 @@ struct AgentArguments {
   std::vector<std::string> wan_gateways;
   uint32_t wan_mtu_bytes = 1500;
   std::vector<std::string> wan_via;
+  std::vector<std::string> rdma_fabrics;
 };
 
 void start_log(const std::string& name) {
@@ -194,6 +195,22 @@ Status set_lanes(AgentArguments* arguments) {
   return {};
 }
 
+Status set_fabrics(AgentArguments* arguments) {
+  RdmaEnds& ends = arguments->agent.rdma;
+  for (const std::string& text : arguments->rdma_fabrics) {
+    CAUSEWAY_ASSIGN(RdmaFabric fabric, parse_rdma_fabric(text));
+    if (ends.find(fabric.name) != nullptr) {
+      return make_error(ErrorCode::kInvalidArgument,
+                        "--rdma-fabric: {} is there twice", fabric.name);
+    }
+    ends.fabrics.push_back(std::move(fabric));
+  }
+  if (ends.pinned_bytes_max >= kRdmaPinnedBytesMin) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    "--rdma-pinned: {} bytes are too few; {} at least",
+                    ends.pinned_bytes_max, kRdmaPinnedBytesMin);
+}
+
 Status run_agent(AgentArguments arguments, int signal_fd) {
   umask(077);
   start_log(arguments.agent.name);
@@ -206,6 +223,7 @@ Status run_agent(AgentArguments arguments, int signal_fd) {
   }
   CAUSEWAY_TRY(set_ports(&arguments));
   CAUSEWAY_TRY(set_lanes(&arguments));
+  CAUSEWAY_TRY(set_fabrics(&arguments));
   CAUSEWAY_ASSIGN(const auto agent, Agent::create(arguments.agent));
   const std::string state = agent->state_folder();
   Status status = serve(arguments, agent.get(), signal_fd);
@@ -292,6 +310,16 @@ void add_agent_command(CLI::App* app, CommandContext* context) {
                    "connection, by the host's routes)")
       ->type_name("ADDR")
       ->excludes("--wan-device");
+  command
+      ->add_option("--rdma-fabric", arguments->rdma_fabrics,
+                   "An RDMA fabric that this host trusts, and the address of "
+                   "its verbs device there: moves to hosts that trust it too "
+                   "go by RDMA, unencrypted (repeatable, the best first; see "
+                   "causeway topology)")
+      ->type_name("NAME=ADDR");
+  add_bytes_option(command, "--rdma-pinned",
+                   &arguments->agent.rdma.pinned_bytes_max,
+                   "Guest memory that a move by RDMA may pin here at once");
   command
       ->add_option("--index", arguments->agent.index,
                    "Content index of this host or site: what is in it need "

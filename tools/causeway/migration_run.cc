@@ -16,9 +16,10 @@ void MigrateArguments::add_options(CLI::App* app) {
                       "Stop the guest when the rest takes no longer than this")
       ->default_str("30ms");
   app->add_option("--path", path_,
+                  "rdma: over a fabric that both agents trust, unencrypted; "
                   "tcp: inside a site; wan: QUIC, between sites; auto: by the "
-                  "round trip between the agents")
-      ->check(CLI::IsMember({"auto", "tcp", "wan"}))
+                  "fabrics and the round trip between the agents")
+      ->check(CLI::IsMember({"auto", "rdma", "tcp", "wan"}))
       ->capture_default_str();
   app->add_option(
          "--congestion", congestion_,

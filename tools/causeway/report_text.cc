@@ -97,6 +97,25 @@ std::string lanes_text(const nlohmann::json& report) {
   return text;
 }
 
+// Of an rdma path: what crossed the fabric, in the clear.
+std::string rdma_text(const nlohmann::json& report) {
+  if (!report.contains("rdma")) return "";
+  const nlohmann::json& rdma = member(report, "rdma");
+  std::string text = fmt::format(
+      "  rdma     fabric {}, not encrypted: {} in {} WRITEs and {} messages; "
+      "at "
+      "most {} pinned\n",
+      text_member(rdma, "fabric"),
+      format_bytes(count_member(rdma, "written_bytes")),
+      count_member(rdma, "writes"), count_member(rdma, "messages"),
+      format_bytes(count_member(rdma, "pinned_bytes_most")));
+  if (const uint64_t left = count_member(rdma, "streams_used"); left > 0) {
+    text += fmt::format("           {} of its connections broke: TCP instead\n",
+                        left);
+  }
+  return text;
+}
+
 // Whoever reads it wants to know whether to start it.
 std::string dry_run_text(const nlohmann::json& report) {
   const double round_s = number_member(report, "first_round_s");
@@ -129,6 +148,7 @@ std::string report_text(const nlohmann::json& report) {
                       format_bytes(count_member(bytes, "state")),
                       format_bytes(count_member(bytes, "wire")));
   text += lanes_text(report);
+  text += rdma_text(report);
   text += codec_text(report);
   text += fmt::format("  dedup    {}\n", text_member(report, "dedup"));
   text += proof_text(report);

@@ -133,6 +133,17 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
           {"engine", std::move(engine)}};
 }
 
+nlohmann::json rdma_json(const std::string& fabric, const RdmaTally& tally) {
+  return {{"fabric", fabric},
+          {"writes", tally.writes.load()},
+          {"messages", tally.messages.load()},
+          {"written_bytes", tally.written_bytes.load()},
+          {"copied_bytes", tally.copied_bytes.load()},
+          {"extents", tally.extents.load()},
+          {"pinned_bytes_most", tally.pinned_bytes_most.load()},
+          {"streams_used", tally.streams_used.load()}};
+}
+
 void write_event(const json& event) {
   const std::string line = event.dump() + "\n";
   for (size_t done = 0; done < line.size();) {

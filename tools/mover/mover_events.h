@@ -10,6 +10,7 @@
 #include "engine/base/result.h"
 #include "engine/migration/report.h"
 #include "engine/migration/source_session.h"
+#include "rdma/rdma_tally.h"
 #include "tools/mover/process_use.h"
 
 namespace causeway {
@@ -28,6 +29,9 @@ nlohmann::json report_json(const MigrationReport& report,
 
 // Of a striped path: its member of the report.
 nlohmann::json lanes_json(const std::vector<LaneReport>& lanes);
+
+// Of an rdma path: its member of the report.
+nlohmann::json rdma_json(const std::string& fabric, const RdmaTally& tally);
 
 // One line; a reader that is gone is no trouble (its end is noticed on stdin).
 void write_event(const nlohmann::json& event);

@@ -2,6 +2,7 @@
 
 #include "dpdk-wan/wan_connector.h"
 #include "engine/path/tcp/tcp_connector.h"
+#include "rdma/rdma_connector.h"
 #include "tools/mover/mover_port.h"
 
 namespace causeway {
@@ -42,6 +43,24 @@ Result<std::unique_ptr<OutboundPath>> connect_single(const MoverSpec& spec,
   return TcpConnector::connect(spec.peer, spec.token, options);
 }
 
+RdmaOptions rdma_options(const MoverSpec& spec, const PathGround& ground) {
+  RdmaOptions options;
+  options.streams = spec.streams;
+  options.tls = spec.tls;
+  if (options.tls) options.tls->kernel = kernel_may_encrypt(ground.bytes);
+  options.device_address = spec.rdma->device_address;
+  options.pinned_bytes_max = spec.rdma->pinned_bytes_max;
+  if (ground.image == nullptr) return options;
+  for (RegionId id = 0; id < ground.image->regions(); ++id) {
+    const bool ram = ground.image->info(id).kind == RegionKind::kRam;
+    options.stores.push_back(ram ? &ground.image->store(id) : nullptr);
+  }
+  for (uint32_t i = 0; i < spec.streams; ++i) {
+    options.scratch.push_back(ground.workers->scratch(i));
+  }
+  return options;
+}
+
 std::vector<LaneEnds> lane_ends(const MoverSpec& spec) {
   std::vector<LaneEnds> ends;
   for (const MoverLane& lane : spec.lanes) {
@@ -57,7 +76,14 @@ std::vector<LaneEnds> lane_ends(const MoverSpec& spec) {
 
 }  // namespace
 
-Result<MoverPath> connect_path(const MoverSpec& spec, uint64_t guest_bytes) {
+Result<MoverPath> connect_path(const MoverSpec& spec,
+                               const PathGround& ground) {
+  if (spec.path == PathKind::kRdma) {
+    CAUSEWAY_ASSIGN(RdmaPath rdma,
+                    RdmaConnector::connect(spec.peer, spec.token,
+                                           rdma_options(spec, ground)));
+    return MoverPath{std::move(rdma.path), nullptr, rdma.tally};
+  }
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
     CAUSEWAY_ASSIGN(
         std::unique_ptr<OutboundLanes> lanes,
@@ -65,7 +91,7 @@ Result<MoverPath> connect_path(const MoverSpec& spec, uint64_t guest_bytes) {
     const OutboundLanes* const striped = lanes.get();
     return MoverPath{std::move(lanes), striped};
   }
-  CAUSEWAY_ASSIGN(auto path, connect_single(spec, guest_bytes));
+  CAUSEWAY_ASSIGN(auto path, connect_single(spec, ground.bytes));
   return MoverPath{std::move(path)};
 }
 
@@ -78,6 +104,8 @@ Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
     listener.wan_ = WanListener::over(std::move(io));
   } else if (spec.path == PathKind::kWan) {
     CAUSEWAY_ASSIGN(listener.wan_, WanListener::listen(spec.listen));
+  } else if (spec.path == PathKind::kRdma) {
+    CAUSEWAY_ASSIGN(listener.rdma_, RdmaPathListener::listen(spec.listen));
   } else {
     CAUSEWAY_ASSIGN(listener.tcp_, TcpListener::listen(spec.listen));
   }
@@ -90,12 +118,18 @@ std::vector<std::string> MoverListener::lane_addresses() const {
 
 std::string MoverListener::address() const {
   if (lanes_) return lanes_->addresses().front();
+  if (rdma_) return rdma_->address();
   return wan_ ? wan_->address() : tcp_->address();
 }
 
 Result<std::unique_ptr<InboundPath>> MoverListener::accept(
-    const MoverSpec& spec, Duration timeout) {
+    const MoverSpec& spec, const PathGround& ground, Duration timeout) {
   if (tcp_) return tcp_->accept(spec.token, spec.streams, timeout, spec.tls);
+  if (rdma_) {
+    RdmaOptions options = rdma_options(spec, ground);
+    options.timeout = timeout;
+    return rdma_->accept(spec.token, options);
+  }
   WanOptions options = wan_options(spec);
   options.timeout = timeout;
   return lanes_ ? lanes_->accept(spec.token, options)

@@ -1,4 +1,5 @@
 #include "tools/mover/mover_spec.h"
+#include "rdma/limits.h"
 
 #include <nlohmann/json.hpp>
 
@@ -113,12 +114,31 @@ Result<std::vector<MoverLane>> lanes(const json& spec, bool source) {
   return lanes;
 }
 
+Result<MoverRdma> rdma(const json& spec) {
+  const auto found = spec.find("rdma");
+  if (found == spec.end() || !found->is_object()) {
+    return bad("rdma", "an object");
+  }
+  MoverRdma rdma;
+  CAUSEWAY_ASSIGN(rdma.device_address, text(*found, "device_address"));
+  CAUSEWAY_ASSIGN(rdma.fabric, text(*found, "fabric"));
+  CAUSEWAY_ASSIGN(
+      rdma.pinned_bytes_max,
+      number(*found, "pinned_bytes_max", kRdmaPinnedBytesMin, 1ull << 50));
+  return rdma;
+}
+
 // What kind of path, and what only the wan path has; TLS is parsed before.
 Status parse_path(const json& members, bool source, MoverSpec& spec) {
   if (!members.contains("path")) return {};
   CAUSEWAY_ASSIGN(const std::string path, text(members, "path"));
   if (path == "tcp") return {};
-  if (path != "wan") return bad("path", "tcp or wan");
+  if (path == "rdma") {
+    spec.path = PathKind::kRdma;
+    CAUSEWAY_ASSIGN(spec.rdma, rdma(members));
+    return {};
+  }
+  if (path != "wan") return bad("path", "rdma, tcp or wan");
   spec.path = PathKind::kWan;
   if (!spec.tls) return bad("tls", "there: QUIC is never in the clear");
   CAUSEWAY_ASSIGN(

@@ -21,7 +21,14 @@
 namespace causeway {
 
 enum class MoverRole { kSource, kTarget, kProof, kProbeSource, kProbeTarget };
-enum class PathKind { kTcp, kWan };
+enum class PathKind { kTcp, kWan, kRdma };
+
+// Of the rdma path.
+struct MoverRdma {
+  std::string device_address;
+  std::string fabric;  // for the report
+  uint64_t pinned_bytes_max = 0;
+};
 
 // Both ends of a lane, of a target its own: the kernel's sockets at `local`, or
 // a port.
@@ -49,6 +56,7 @@ struct MoverSpec {
   // Not empty: the path is striped. The source has both ends of each lane, the
   // target where to listen (`local`).
   std::vector<MoverLane> lanes;
+  std::optional<MoverRdma> rdma;  // of the rdma path, always
   std::optional<TlsOptions> tls;  // nothing: in the clear
 
   // Source.

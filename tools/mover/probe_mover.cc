@@ -252,7 +252,7 @@ class ProbeReceiver final : public Stepper {
 }  // namespace
 
 int run_probe_source(const MoverSpec& spec, CommandReader& commands) {
-  auto path = connect_path(spec, spec.probe_bytes);
+  auto path = connect_path(spec, {nullptr, nullptr, spec.probe_bytes});
   if (!path) return failed(path.error());
   ProbeSender sender(spec, *path->path);
   if (Status opened = sender.open(); !opened) return failed(opened.error());
@@ -271,7 +271,7 @@ int run_probe_target(const MoverSpec& spec, CommandReader& commands) {
   auto listener = MoverListener::listen(spec);
   if (!listener) return failed(listener.error());
   write_event(listening_event(listener->address(), {}));
-  auto path = listener->accept(spec, kSourceComesMax);
+  auto path = listener->accept(spec, {}, kSourceComesMax);
   if (!path) return failed(path.error());
   ProbeReceiver receiver(monotonic_now() + spec.probe_time + kAroundMax);
   if (Status opened = receiver.open(**path, spec.streams); !opened) {

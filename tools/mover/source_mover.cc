@@ -83,6 +83,7 @@ class SourceMover {
   std::unique_ptr<GuestImage> image_;
   std::unique_ptr<OutboundPath> path_;
   const OutboundLanes* lanes_ = nullptr;  // of a striped path_: the same
+  const RdmaTally* tally_ = nullptr;      // of an rdma path: its own
   std::unique_ptr<ControlChannel> control_;
   std::vector<std::unique_ptr<BulkChannel>> channels_;
   std::unique_ptr<MoverWorkers> workers_;
@@ -103,9 +104,12 @@ Status SourceMover::open() {
   CAUSEWAY_ASSIGN(
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Sender::kScratchBytes));
-  CAUSEWAY_ASSIGN(MoverPath path, connect_path(spec_, guest_bytes()));
+  CAUSEWAY_ASSIGN(
+      MoverPath path,
+      connect_path(spec_, {image_.get(), workers_.get(), guest_bytes()}));
   path_ = std::move(path.path);
   lanes_ = path.lanes;
+  tally_ = path.tally;
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
   CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
@@ -162,6 +166,11 @@ int SourceMover::run(CommandReader& commands) {
   auto report = report_json(session_->report(), process_use());
   if (lanes_ != nullptr) report["lanes"] = lanes_json(lanes_->report());
   report["encryption"] = spec_.tls ? "tls-1.3" : "none";
+  if (spec_.rdma) {
+    // Control and the streams that stand by are; what goes by RDMA is not.
+    report["encryption"] = "none";
+    report["rdma"] = rdma_json(spec_.rdma->fabric, *tally_);
+  }
   write_event(done_event(std::move(report)));
   return 0;
 }

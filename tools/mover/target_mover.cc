@@ -98,7 +98,9 @@ Status TargetMover::open() {
       workers_, MoverWorkers::plan(std::move(topology_), *image_, spec_.streams,
                                    Placement::kScratchBytes));
   open_content();
-  CAUSEWAY_ASSIGN(path_, listener.accept(spec_, kSourceComesMax));
+  CAUSEWAY_ASSIGN(path_,
+                  listener.accept(spec_, {image_.get(), workers_.get(), 0},
+                                  kSourceComesMax));
   CAUSEWAY_ASSIGN(control_, path_->accept_control());
   CAUSEWAY_TRY(open_receivers(*path_));
   session_ =

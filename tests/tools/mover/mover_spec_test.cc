@@ -231,5 +231,21 @@ TEST_F(MoverSpecProbeTest, HasAnEnd) {
   EXPECT_THAT(refusal(), HasSubstr("\"bytes\" must be"));
 }
 
+TEST_F(MoverSpecPathTest, AnRdmaPathSaysItsDeviceAndItsLimit) {
+  spec_["path"] = "rdma";
+  EXPECT_THAT(refusal(), HasSubstr("\"rdma\" must be an object"));
+  spec_["rdma"] = {{"device_address", "10.99.0.1:0"},
+                   {"fabric", "lab"},
+                   {"pinned_bytes_max", 64u << 20}};
+  const auto spec = parse_mover_spec(spec_.dump());
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->path, PathKind::kRdma);
+  EXPECT_EQ(spec->rdma->device_address, "10.99.0.1:0");
+  EXPECT_EQ(spec->rdma->fabric, "lab");
+  EXPECT_EQ(spec->rdma->pinned_bytes_max, 64u << 20);
+  spec_["rdma"]["pinned_bytes_max"] = 4096;
+  EXPECT_THAT(refusal(), HasSubstr("pinned_bytes_max"));
+}
+
 }  // namespace
 }  // namespace causeway

@@ -1,0 +1,42 @@
+// The RDMA fabrics that a host trusts: guests cross them unencrypted. A move
+// goes by RDMA over a fabric that both of its hosts list, by name.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/control/control.pb.h"
+#include "rdma/limits.h"
+
+namespace causeway {
+
+struct RdmaFabric {
+  std::string name;
+  std::string device_address;  // of this host's verbs device on it: "ADDR:0"
+};
+
+// "NAME=ADDRESS". kInvalidArgument says what is wrong with it.
+Result<RdmaFabric> parse_rdma_fabric(std::string_view text);
+
+struct RdmaEnds {
+  std::vector<RdmaFabric> fabrics;
+  uint64_t pinned_bytes_max = kRdmaPinnedBytesDefault;  // of one move
+
+  const RdmaFabric* find(std::string_view name) const;
+  std::string names() const;  // "a, b" or "none", for the sentences
+};
+
+// Of a target: the fabric for what the source asks, or nullptr: none of its
+// fabrics is here. kInvalidArgument when it must be RDMA.
+Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
+                                        const control::ReserveRequest& request);
+
+// The members of a mover's spec that make its path go over the fabric.
+void add_rdma(nlohmann::json* spec, const RdmaEnds& ends,
+              const RdmaFabric& fabric);
+
+}  // namespace causeway
