@@ -192,7 +192,7 @@ TEST_F(MoverSpecPathTest, WhatIsWrongIsNamed) {
   spec_.erase("tls");
   EXPECT_THAT(refusal(), HasSubstr("QUIC is never in the clear"));
   spec_["path"] = "pigeon";
-  EXPECT_THAT(refusal(), HasSubstr("\"path\" must be tcp or wan"));
+  EXPECT_THAT(refusal(), HasSubstr("\"path\" must be rdma, tcp or wan"));
 }
 
 class MoverSpecProbeTest : public ::testing::Test {
