@@ -1,5 +1,8 @@
 #include "tests/integration/cell_wire.h"
 
+#include <cstdlib>
+#include <sstream>
+
 namespace causeway::integration {
 namespace {
 
@@ -11,8 +14,10 @@ constexpr const char* kLine = "200M,20ms";
 
 Result<CellWire> CellWire::create(Victim victim) {
   CellWire wire(victim);
+  if (path_of(victim) == "rdma") CAUSEWAY_TRY(wire.find_fabric());
   switch (wire_of(victim)) {
     case Wire::kLoopback:
+    case Wire::kFabric:
       break;
     case Wire::kCable:
       CAUSEWAY_TRY(wire.join(Wiring::kDirect, 1));
@@ -42,7 +47,28 @@ Status CellWire::join(Wiring wiring, int cables) {
   return {};
 }
 
+Status CellWire::find_fabric() {
+  const char* addresses = std::getenv("CAUSEWAY_RDMA_ADDRESSES");
+  const char* silence = std::getenv("CAUSEWAY_RDMA_SILENCE");
+  if (addresses == nullptr || silence == nullptr) {
+    return make_error(ErrorCode::kNotFound,
+                      "start it by tests/labs/rdma/run: no verbs devices here");
+  }
+  std::istringstream(addresses) >> devices_[0] >> devices_[1];
+  silence_ = silence;
+  return {};
+}
+
+Status CellWire::silence(const char* what) const {
+  if (std::system((silence_ + " " + what).c_str()) == 0) return {};
+  return make_error(ErrorCode::kIo, "{} {} has failed", silence_, what);
+}
+
 void CellWire::place(int host, TestAgentOptions* options) const {
+  if (!silence_.empty()) {
+    options->arguments.insert(options->arguments.end(),
+                              {"--rdma-fabric", "lab=" + devices_[host]});
+  }
   if (!network_) return;
   options->network = network_.get();
   options->host = host;
@@ -55,11 +81,13 @@ void CellWire::place(int host, TestAgentOptions* options) const {
 
 Status CellWire::cut() {
   if (victim_ == Victim::kLink) return network_->cut();
+  if (victim_ == Victim::kFabric) return silence("begin");
   return lines_[victim_ == Victim::kOtherLane]->set("both loss=100%");
 }
 
 Status CellWire::mend() {
   if (victim_ == Victim::kLink) return network_->mend();
+  if (victim_ == Victim::kFabric) return silence("end");
   return lines_[victim_ == Victim::kOtherLane]->set("both loss=0%");
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "engine/base/result.h"
 #include "tests/integration/crash_cells.h"
@@ -33,11 +34,15 @@ class CellWire {
  private:
   explicit CellWire(Victim victim) : victim_(victim) {}
   Status join(Wiring wiring, int cables);
+  Status find_fabric();
+  Status silence(const char* what) const;
 
   Victim victim_;
   // The agents keep where it is.
   std::unique_ptr<NamespacePair> network_;
   std::array<std::unique_ptr<EmulatorProcess>, kLinesMax> lines_;
+  std::array<std::string, 2> devices_;  // of verbs, by their addresses
+  std::string silence_;                 // the command that cuts their fabric
 };
 
 }  // namespace causeway::integration

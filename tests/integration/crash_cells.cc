@@ -46,13 +46,15 @@ constexpr unsigned kToLinks = bit(Harm::kCut1s) | bit(Harm::kCutForEver);
 constexpr unsigned kToLines =
     bit(Harm::kCut1s) | bit(Harm::kCut10s) | bit(Harm::kCut60s);
 constexpr unsigned kToLanes = bit(Harm::kCutForEver);
+// What a queue pair bridges, and what makes it give up.
+constexpr unsigned kToFabric = bit(Harm::kCut1s) | bit(Harm::kCut10s);
 
 struct VictimTraits {
   const char* name;
   Wire wire;
   unsigned harms;
 };
-constexpr std::array<VictimTraits, 11> kVictims = {{
+constexpr std::array<VictimTraits, 12> kVictims = {{
     {"source_mover", Wire::kLoopback, kToProcesses},
     {"target_mover", Wire::kLoopback, kToProcesses},
     {"source_agent", Wire::kLoopback, kToProcesses},
@@ -64,8 +66,9 @@ constexpr std::array<VictimTraits, 11> kVictims = {{
     {"line", Wire::kLine, kToLines},
     {"agents_lane", Wire::kTwoLines, kToLanes},
     {"other_lane", Wire::kTwoLines, kToLanes},
+    {"fabric", Wire::kFabric, kToFabric},
 }};
-static_assert(static_cast<size_t>(Victim::kOtherLane) + 1 == kVictims.size());
+static_assert(static_cast<size_t>(Victim::kFabric) + 1 == kVictims.size());
 
 const StageTraits& traits(Stage stage) {
   return kStages[static_cast<size_t>(stage)];
@@ -83,7 +86,11 @@ bool exists(const Cell& cell) {
       cell.victim == Victim::kTargetMover && cell.stage >= Stage::kProof;
   const bool source_over =
       cell.victim == Victim::kSourceMover && cell.stage == Stage::kDiscard;
-  return !mover_over && !source_over &&
+  const Wire wire = wire_of(cell.victim);
+  const bool rdma = path_of(cell.victim) == "rdma";
+  const bool wired = rdma ? wire == Wire::kLoopback || wire == Wire::kFabric
+                          : wire != Wire::kFabric;
+  return wired && !mover_over && !source_over &&
          (traits(cell.victim).harms & bit(cell.harm)) != 0;
 }
 
@@ -103,6 +110,8 @@ std::vector<Cell> all_cells() {
 
 bool is_short_cut(const Cell& cell) {
   switch (cell.victim) {
+    case Victim::kFabric:
+      return cell.stage == Stage::kRound1 || cell.stage == Stage::kStop;
     case Victim::kLink:
       // A cut link is found out after kTcpSilenceMax: the two cuts that nobody
       // but a healed link decides.

@@ -34,6 +34,7 @@ enum class Victim {
   kLine,        // a long line that loses all, which nobody is told
   kAgentsLane,  // of two such lines, the one that the agents use too
   kOtherLane,
+  kFabric,  // of verbs devices, which loses all; TCP goes on
 };
 
 enum class Harm {
@@ -65,13 +66,14 @@ std::string cell_name(const Cell& cell);
 const char* stop_point_of(Stage stage);
 
 // What is between the hosts.
-enum class Wire { kLoopback, kCable, kLine, kTwoLines };
+enum class Wire { kLoopback, kCable, kLine, kTwoLines, kFabric };
 Wire wire_of(Victim victim);
 
 // Of the link, a line or a lane; zero: for ever.
 std::chrono::seconds cut_time(Harm harm);
 
-// "tcp", "wan": CAUSEWAY_CRASH_PATH; of lines always "wan".
+// "tcp", "wan", "rdma": CAUSEWAY_CRASH_PATH; of lines always "wan". On rdma,
+// which the RDMA lab has, there are the cells of processes and of the fabric.
 std::string path_of(Victim victim);
 
 // The tables. After all of it has ended, and what was cut is mended: a lane
