@@ -1,6 +1,7 @@
 #include "rdma/rdma_connector.h"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <utility>
@@ -69,6 +70,10 @@ class RdmaOutboundPath final : public OutboundPath {
 Result<std::vector<RdmaConnection>> connect_workers(const RdmaOffer& offer,
                                                     const RdmaOptions& options,
                                                     const Deadline& deadline) {
+  if (offer.address.empty()) {
+    return make_error(ErrorCode::kUnreachable,
+                      "the target's verbs device is not there");
+  }
   CAUSEWAY_ASSIGN(const auto from,
                   resolve_address(options.device_address, true));
   CAUSEWAY_ASSIGN(const auto to, resolve_address(offer.address, false));
@@ -82,6 +87,17 @@ Result<std::vector<RdmaConnection>> connect_workers(const RdmaOffer& offer,
   return connections;
 }
 
+Result<RdmaOffer> await_offer(TcpStream& control, const RdmaOptions& options,
+                              const Deadline& deadline) {
+  std::array<std::byte, RdmaOffer::kBytes> bytes;
+  CAUSEWAY_TRY(receive_whole(control, bytes, deadline));
+  CAUSEWAY_ASSIGN(RdmaOffer offer, decode_offer(bytes));
+  if (offer.workers == options.streams) return offer;
+  return make_error(ErrorCode::kIncompatible,
+                    "the target expects {} RDMA connections, this end opens {}",
+                    offer.workers, options.streams);
+}
+
 }  // namespace
 
 Result<RdmaPath> RdmaConnector::connect(std::string_view address,
@@ -93,23 +109,27 @@ Result<RdmaPath> RdmaConnector::connect(std::string_view address,
   tcp.tls = options.tls;
   CAUSEWAY_ASSIGN(auto streams,
                   TcpConnector::connect_streams(address, token, tcp));
-  std::array<std::byte, RdmaOffer::kBytes> bytes;
   const Deadline deadline(options.timeout);
-  CAUSEWAY_TRY(receive_whole(streams[0], bytes, deadline));
-  CAUSEWAY_ASSIGN(RdmaOffer offer, decode_offer(bytes));
-  if (offer.workers != options.streams) {
-    return make_error(ErrorCode::kIncompatible,
-                      "the target expects {} RDMA connections, this end opens "
-                      "{}",
-                      offer.workers, options.streams);
+  CAUSEWAY_ASSIGN(const RdmaOffer offer,
+                  await_offer(streams[0], options, deadline));
+  auto connections = connect_workers(offer, options, deadline);
+  if (!connections && options.required) return std::move(connections).error();
+  CAUSEWAY_TRY(send_whole(
+      streams[0],
+      encode_verdict(connections ? RdmaVerdict::kRdma : RdmaVerdict::kStreams),
+      Deadline(options.timeout)));
+  if (!connections) {
+    spdlog::warn("goes by TCP: {}", connections.error().message);
+    CAUSEWAY_ASSIGN(auto plain, TcpConnector::over(std::move(streams)));
+    return RdmaPath{std::move(plain), nullptr, connections.error().message};
   }
-  CAUSEWAY_ASSIGN(auto connections, connect_workers(offer, options, deadline));
   UniqueFd watched(::fcntl(streams[0].fd(), F_DUPFD_CLOEXEC, 0));
   if (!watched) return errno_error(errno, "A socket cannot be shared");
   auto path = std::make_unique<RdmaOutboundPath>(
-      options, std::move(connections), std::move(streams), std::move(watched));
+      options, std::move(connections).value(), std::move(streams),
+      std::move(watched));
   const RdmaTally* const tally = &path->tally();
-  return RdmaPath{std::move(path), tally};
+  return RdmaPath{std::move(path), tally, {}};
 }
 
 }  // namespace causeway

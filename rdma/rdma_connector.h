@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "engine/path/path.h"
@@ -14,7 +15,8 @@ namespace causeway {
 
 struct RdmaPath {
   std::unique_ptr<OutboundPath> path;
-  const RdmaTally* tally = nullptr;  // the path's
+  const RdmaTally* tally = nullptr;  // the path's; nullptr: it is a tcp path
+  std::string why_not{};             // ... and this is why
 };
 
 class RdmaConnector {

@@ -19,6 +19,9 @@ namespace causeway {
 
 struct RdmaOptions {
   uint16_t streams = 1;  // workers, 1 to kStreamsMax
+  // Without RDMA no path; else, where no connection can be made, that of the
+  // streams alone: a tcp path, which says so by its name.
+  bool required = true;
   Duration timeout = std::chrono::seconds(10);
   // Of the control stream and the streams that stand by. What goes by RDMA is
   // in the clear in any case.

@@ -1,5 +1,6 @@
 #include "rdma/rdma_path_listener.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/random.h>
 
 #include <cerrno>
@@ -21,11 +22,11 @@ struct Admitted {
 
 Result<Admitted> admit(RdmaListener& listener, const RdmaSecret& secret,
                        uint16_t worker, const RdmaOptions& options,
-                       const Deadline& deadline) {
+                       const TcpStream& control, const Deadline& deadline) {
   Admitted admitted;
-  CAUSEWAY_ASSIGN(
-      admitted.endpoint,
-      listener.await(secret, worker, options.device_limits, deadline));
+  CAUSEWAY_ASSIGN(admitted.endpoint,
+                  listener.await(secret, worker, options.device_limits,
+                                 control.fd(), deadline));
   CAUSEWAY_ASSIGN(
       admitted.staging,
       StagingRing::open(*admitted.endpoint, options.staging_bytes,
@@ -78,6 +79,36 @@ class RdmaInboundPath final : public InboundPath {
   std::vector<TcpStream> streams_;
 };
 
+// Offers, and lets the workers in as they come.
+Result<std::vector<Admitted>> admit_all(Result<RdmaListener> listener,
+                                        TcpStream& control,
+                                        const RdmaOptions& options,
+                                        const Deadline& deadline) {
+  RdmaOffer offer;
+  offer.workers = options.streams;
+  if (listener) offer.address = listener->address();
+  if (::getrandom(offer.secret.data(), offer.secret.size(), 0) !=
+      static_cast<ssize_t>(offer.secret.size())) {
+    return errno_error(errno, "getrandom");
+  }
+  CAUSEWAY_TRY(send_whole(control, encode_offer(offer), deadline));
+  if (!listener) return std::move(listener).error();
+  std::vector<Admitted> admitted;
+  for (uint16_t worker = 0; worker < options.streams; ++worker) {
+    CAUSEWAY_ASSIGN(Admitted one, admit(*listener, offer.secret, worker,
+                                        options, control, deadline));
+    admitted.push_back(std::move(one));
+  }
+  return admitted;
+}
+
+Result<RdmaVerdict> await_verdict(TcpStream& control,
+                                  const Deadline& deadline) {
+  std::array<std::byte, kRdmaVerdictBytes> bytes;
+  CAUSEWAY_TRY(receive_whole(control, bytes, deadline));
+  return decode_verdict(bytes);
+}
+
 }  // namespace
 
 Result<RdmaPathListener> RdmaPathListener::listen(std::string_view address) {
@@ -87,28 +118,23 @@ Result<RdmaPathListener> RdmaPathListener::listen(std::string_view address) {
 
 Result<std::unique_ptr<InboundPath>> RdmaPathListener::accept(
     const PathToken& token, const RdmaOptions& options) {
-  CAUSEWAY_ASSIGN(RdmaListener listener,
-                  RdmaListener::listen(options.device_address));
+  auto listener = RdmaListener::listen(options.device_address);
+  if (!listener && options.required) return std::move(listener).error();
   CAUSEWAY_ASSIGN(auto streams,
                   streams_.accept_streams(token, options.streams,
                                           options.timeout, options.tls));
-  RdmaOffer offer;
-  offer.workers = options.streams;
-  offer.address = listener.address();
-  if (::getrandom(offer.secret.data(), offer.secret.size(), 0) !=
-      static_cast<ssize_t>(offer.secret.size())) {
-    return errno_error(errno, "getrandom");
-  }
   const Deadline deadline(options.timeout);
-  CAUSEWAY_TRY(send_whole(streams[0], encode_offer(offer), deadline));
-  std::vector<Admitted> admitted;
-  for (uint16_t worker = 0; worker < options.streams; ++worker) {
-    CAUSEWAY_ASSIGN(Admitted one,
-                    admit(listener, offer.secret, worker, options, deadline));
-    admitted.push_back(std::move(one));
+  auto admitted = admit_all(std::move(listener), streams[0], options, deadline);
+  if (!admitted && options.required) return std::move(admitted).error();
+  CAUSEWAY_ASSIGN(const RdmaVerdict verdict,
+                  await_verdict(streams[0], deadline));
+  if (verdict == RdmaVerdict::kStreams) {
+    if (!admitted) spdlog::warn("comes by TCP: {}", admitted.error().message);
+    return TcpListener::over(std::move(streams));
   }
+  if (!admitted) return std::move(admitted).error();
   return std::unique_ptr<InboundPath>(std::make_unique<RdmaInboundPath>(
-      options, std::move(admitted), std::move(streams)));
+      options, std::move(admitted).value(), std::move(streams)));
 }
 
 }  // namespace causeway

@@ -97,6 +97,20 @@ Result<Event> next_event(rdma_event_channel* events, const Deadline& deadline,
   }
 }
 
+Status await_request(int events_fd, int called_off_fd,
+                     const Deadline& deadline) {
+  std::array<pollfd, 3> waiting{{{events_fd, POLLIN, 0},
+                                 {called_off_fd, POLLIN, 0},
+                                 {deadline.fd(), POLLIN, 0}}};
+  while (::poll(waiting.data(), waiting.size(), -1) < 0) {
+    CAUSEWAY_ASSERT(errno == EINTR);
+  }
+  if (waiting[0].revents == 0 && waiting[1].revents != 0) {
+    return make_error(ErrorCode::kCancelled, "the source cannot come by RDMA");
+  }
+  return {};
+}
+
 Result<Event> expect_event(rdma_event_channel* events, rdma_cm_event_type want,
                            const SocketAddress& to, const Deadline& deadline) {
   CAUSEWAY_ASSIGN(Event event, next_event(events, deadline));
@@ -206,9 +220,10 @@ std::string RdmaListener::address() const {
 
 Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
     const RdmaSecret& secret, uint16_t worker, const DeviceLimits& limits,
-    const Deadline& deadline) {
+    int called_off_fd, const Deadline& deadline) {
   const RequestBytes wanted = encode_request(secret, worker);
   for (;;) {
+    CAUSEWAY_TRY(await_request(events_->fd, called_off_fd, deadline));
     CAUSEWAY_ASSIGN(const Event event,
                     next_event(events_.get(), deadline, &wanted));
     if (event.type != RDMA_CM_EVENT_CONNECT_REQUEST) continue;

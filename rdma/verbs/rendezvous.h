@@ -50,10 +50,12 @@ class RdmaListener {
   std::string address() const;  // where it really listens
 
   // The end of `worker` that asks with `secret`; `limits` as
-  // RdmaEndpoint::make. It is not connected before accept().
+  // RdmaEndpoint::make. It is not connected before accept(). kCancelled:
+  // `called_off_fd` became readable first.
   Result<std::unique_ptr<RdmaEndpoint>> await(const RdmaSecret& secret,
                                               uint16_t worker,
                                               const DeviceLimits& limits,
+                                              int called_off_fd,
                                               const Deadline& deadline);
   // Lets it in: from here on the source may send.
   static Status accept(RdmaEndpoint& endpoint, const RdmaWelcome& welcome,

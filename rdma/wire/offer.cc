@@ -8,7 +8,8 @@
 namespace causeway {
 namespace {
 
-constexpr uint32_t kMagic = 0x4f'52'57'43;  // "CWRO"
+constexpr uint32_t kMagic = 0x4f'52'57'43;         // "CWRO"
+constexpr uint32_t kVerdictMagic = 0x56'52'57'43;  // "CWRV"
 constexpr uint16_t kVersion = 1;
 constexpr size_t kAddressAt = 8 + sizeof(RdmaSecret);
 static_assert(kAddressAt + RdmaOffer::kAddressBytesMax + 1 ==
@@ -41,7 +42,7 @@ Result<RdmaOffer> decode_offer(
   std::copy_n(bytes.begin() + 8, offer.secret.size(), offer.secret.begin());
   const auto text = bytes.subspan(kAddressAt);
   const auto end = std::find(text.begin(), text.end(), std::byte{0});
-  if (magic != kMagic || end == text.end() || end == text.begin()) {
+  if (magic != kMagic || end == text.end()) {
     return make_error(ErrorCode::kPeerBroken,
                       "the target offers no RDMA on its control stream");
   }
@@ -54,6 +55,28 @@ Result<RdmaOffer> decode_offer(
   offer.address.assign(reinterpret_cast<const char*>(text.data()),
                        static_cast<size_t>(end - text.begin()));
   return offer;
+}
+
+std::array<std::byte, kRdmaVerdictBytes> encode_verdict(RdmaVerdict verdict) {
+  ByteWriter out;
+  out.put(kVerdictMagic);
+  out.put(static_cast<uint32_t>(verdict));
+  const auto bytes = out.take();
+  std::array<std::byte, kRdmaVerdictBytes> fixed;
+  std::copy(bytes.begin(), bytes.end(), fixed.begin());
+  return fixed;
+}
+
+Result<RdmaVerdict> decode_verdict(
+    std::span<const std::byte, kRdmaVerdictBytes> bytes) {
+  ByteReader in(bytes);
+  const auto magic = in.get<uint32_t>();
+  const auto verdict = in.get<uint32_t>();
+  if (magic != kVerdictMagic || verdict < 1 || verdict > 2) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the source does not say whether it comes by RDMA");
+  }
+  return static_cast<RdmaVerdict>(verdict);
 }
 
 std::array<std::byte, RdmaWelcome::kBytes> encode_rdma_welcome(

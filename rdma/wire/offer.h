@@ -25,13 +25,22 @@ struct RdmaOffer {
   static constexpr size_t kAddressBytesMax = 63;
   uint16_t workers = 0;
   RdmaSecret secret{};
-  std::string address;  // "10.0.0.1:4711"
+  std::string address;  // "10.0.0.1:4711"; empty: it has no device after all
 };
 
 std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer);
 // Bytes from outside. kIncompatible: another version; kPeerBroken: no offer.
 Result<RdmaOffer> decode_offer(
     std::span<const std::byte, RdmaOffer::kBytes> bytes);
+
+// The source's answer, once it has its connections or cannot have them.
+//
+//   magic u32, verdict u32
+enum class RdmaVerdict : uint32_t { kRdma = 1, kStreams = 2 };
+inline constexpr size_t kRdmaVerdictBytes = 8;
+std::array<std::byte, kRdmaVerdictBytes> encode_verdict(RdmaVerdict verdict);
+Result<RdmaVerdict> decode_verdict(
+    std::span<const std::byte, kRdmaVerdictBytes> bytes);
 
 // What the target says when it lets a connection in (rdma_cm's private data):
 // where staged payloads go, and its limits.

@@ -101,8 +101,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::copy_n(bytes.begin(), std::min(bytes.size(), fixed.size()),
               fixed.begin());
   if (const auto offer = decode_offer(fixed)) {
-    CAUSEWAY_ASSERT(!offer->address.empty());
+    CAUSEWAY_ASSERT(offer->address.size() <= RdmaOffer::kAddressBytesMax);
   }
+  (void)decode_verdict(std::span(fixed).first<kRdmaVerdictBytes>()).has_value();
   const auto word = std::span(fixed).first<SwitchOver::kBytes>();
   if (const auto said = decode_switch_over(word)) {
     CAUSEWAY_ASSERT(std::ranges::equal(encode_switch_over(*said), word));

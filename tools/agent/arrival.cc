@@ -78,7 +78,9 @@ Status Arrival::prepare(const std::string& peer,
   add_path(&spec, request.path(), host_->wan.first_port());
   add_lanes(&spec, host_->wan, std::min(request.lanes(), kStripeLanesMax),
             host_->mover_listen, {});
-  if (fabric != nullptr) add_rdma(&spec, host_->rdma, *fabric);
+  if (fabric != nullptr) {
+    add_rdma(&spec, host_->rdma, *fabric, request.path().kind() == "rdma");
+  }
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();
 }

@@ -327,7 +327,9 @@ Status Departure::give_spec() {
   const auto lanes =
       std::min(host_->wan.lanes(), static_cast<uint32_t>(lane_peers_.size()));
   add_lanes(&spec, host_->wan, lanes, "", lane_peers_);
-  if (fabric_ != nullptr) add_rdma(&spec, host_->rdma, *fabric_);
+  if (fabric_ != nullptr) {
+    add_rdma(&spec, host_->rdma, *fabric_, !rdma_would_do_);
+  }
   return mover_->give_spec(spec);
 }
 

@@ -62,11 +62,12 @@ Result<const RdmaFabric*> choose_fabric(
 }
 
 void add_rdma(nlohmann::json* spec, const RdmaEnds& ends,
-              const RdmaFabric& fabric) {
+              const RdmaFabric& fabric, bool required) {
   (*spec)["path"] = "rdma";
   (*spec)["rdma"] = {{"device_address", fabric.device_address},
                      {"fabric", fabric.name},
-                     {"pinned_bytes_max", ends.pinned_bytes_max}};
+                     {"pinned_bytes_max", ends.pinned_bytes_max},
+                     {"required", required ? 1u : 0u}};
 }
 
 }  // namespace causeway

@@ -36,7 +36,8 @@ Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
                                         const control::ReserveRequest& request);
 
 // The members of a mover's spec that make its path go over the fabric.
+// `required`: somebody asked for it; else TCP will do.
 void add_rdma(nlohmann::json* spec, const RdmaEnds& ends,
-              const RdmaFabric& fabric);
+              const RdmaFabric& fabric, bool required);
 
 }  // namespace causeway

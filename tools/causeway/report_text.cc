@@ -99,6 +99,10 @@ std::string lanes_text(const nlohmann::json& report) {
 
 // Of an rdma path: what crossed the fabric, in the clear.
 std::string rdma_text(const nlohmann::json& report) {
+  if (report.contains("why_not_rdma")) {
+    return fmt::format("  rdma     not: {}\n",
+                       text_member(report, "why_not_rdma"));
+  }
   if (!report.contains("rdma")) return "";
   const nlohmann::json& rdma = member(report, "rdma");
   std::string text = fmt::format(

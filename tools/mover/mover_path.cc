@@ -48,6 +48,7 @@ RdmaOptions rdma_options(const MoverSpec& spec, const PathGround& ground) {
   options.streams = spec.streams;
   options.tls = spec.tls;
   if (options.tls) options.tls->kernel = kernel_may_encrypt(ground.bytes);
+  options.required = spec.rdma->required;
   options.device_address = spec.rdma->device_address;
   options.pinned_bytes_max = spec.rdma->pinned_bytes_max;
   if (ground.image == nullptr) return options;
@@ -82,7 +83,8 @@ Result<MoverPath> connect_path(const MoverSpec& spec,
     CAUSEWAY_ASSIGN(RdmaPath rdma,
                     RdmaConnector::connect(spec.peer, spec.token,
                                            rdma_options(spec, ground)));
-    return MoverPath{std::move(rdma.path), nullptr, rdma.tally};
+    return MoverPath{std::move(rdma.path), nullptr, rdma.tally,
+                     std::move(rdma.why_not)};
   }
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
     CAUSEWAY_ASSIGN(

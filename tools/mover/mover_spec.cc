@@ -125,6 +125,8 @@ Result<MoverRdma> rdma(const json& spec) {
   CAUSEWAY_ASSIGN(
       rdma.pinned_bytes_max,
       number(*found, "pinned_bytes_max", kRdmaPinnedBytesMin, 1ull << 50));
+  CAUSEWAY_ASSIGN(const uint64_t required, number(*found, "required", 0, 1));
+  rdma.required = required == 1;
   return rdma;
 }
 

@@ -28,6 +28,7 @@ struct MoverRdma {
   std::string device_address;
   std::string fabric;  // for the report
   uint64_t pinned_bytes_max = 0;
+  bool required = false;  // else TCP will do
 };
 
 // Both ends of a lane, of a target its own: the kernel's sockets at `local`, or

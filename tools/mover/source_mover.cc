@@ -84,6 +84,7 @@ class SourceMover {
   std::unique_ptr<OutboundPath> path_;
   const OutboundLanes* lanes_ = nullptr;  // of a striped path_: the same
   const RdmaTally* tally_ = nullptr;      // of an rdma path: its own
+  std::string why_not_rdma_;
   std::unique_ptr<ControlChannel> control_;
   std::vector<std::unique_ptr<BulkChannel>> channels_;
   std::unique_ptr<MoverWorkers> workers_;
@@ -110,6 +111,7 @@ Status SourceMover::open() {
   path_ = std::move(path.path);
   lanes_ = path.lanes;
   tally_ = path.tally;
+  why_not_rdma_ = std::move(path.why_not_rdma);
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
   CAUSEWAY_ASSIGN(journal_, MoverJournal::open(spec_));
@@ -166,7 +168,8 @@ int SourceMover::run(CommandReader& commands) {
   auto report = report_json(session_->report(), process_use());
   if (lanes_ != nullptr) report["lanes"] = lanes_json(lanes_->report());
   report["encryption"] = spec_.tls ? "tls-1.3" : "none";
-  if (spec_.rdma) {
+  if (!why_not_rdma_.empty()) report["why_not_rdma"] = why_not_rdma_;
+  if (tally_ != nullptr) {
     // Control and the streams that stand by are; what goes by RDMA is not.
     report["encryption"] = "none";
     report["rdma"] = rdma_json(spec_.rdma->fabric, *tally_);

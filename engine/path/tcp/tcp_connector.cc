@@ -179,17 +179,6 @@ Result<std::vector<TcpStream>> open_streams(const SocketAddress& address,
   return streams;
 }
 
-Result<std::unique_ptr<OutboundPath>> make_path(
-    std::vector<TcpStream> streams) {
-  std::vector<UniqueFd> watched;
-  for (const TcpStream& stream : streams) {
-    watched.emplace_back(::fcntl(stream.fd(), F_DUPFD_CLOEXEC, 0));
-    if (!watched.back()) return errno_error(errno, "A socket cannot be shared");
-  }
-  return std::unique_ptr<OutboundPath>(std::make_unique<TcpOutboundPath>(
-      std::move(streams), std::move(watched)));
-}
-
 }  // namespace
 
 Result<std::vector<TcpStream>> TcpConnector::connect_streams(
@@ -212,11 +201,22 @@ Result<std::vector<TcpStream>> TcpConnector::connect_streams(
   return streams;
 }
 
+Result<std::unique_ptr<OutboundPath>> TcpConnector::over(
+    std::vector<TcpStream> streams) {
+  std::vector<UniqueFd> watched;
+  for (const TcpStream& stream : streams) {
+    watched.emplace_back(::fcntl(stream.fd(), F_DUPFD_CLOEXEC, 0));
+    if (!watched.back()) return errno_error(errno, "A socket cannot be shared");
+  }
+  return std::unique_ptr<OutboundPath>(std::make_unique<TcpOutboundPath>(
+      std::move(streams), std::move(watched)));
+}
+
 Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(
     std::string_view address, const PathToken& token,
     const TcpConnectOptions& options) {
   CAUSEWAY_ASSIGN(auto streams, connect_streams(address, token, options));
-  return make_path(std::move(streams));
+  return over(std::move(streams));
 }
 
 }  // namespace causeway

@@ -34,6 +34,9 @@ class TcpConnector {
   static Result<std::unique_ptr<OutboundPath>> connect(
       std::string_view address, const PathToken& token,
       const TcpConnectOptions& options);
+  // A path of such streams.
+  static Result<std::unique_ptr<OutboundPath>> over(
+      std::vector<TcpStream> streams);
   // The same, as streams alone, for who puts channels of its own over them:
   // [0] the control stream, [1 + worker] a worker's.
   static Result<std::vector<TcpStream>> connect_streams(

@@ -109,8 +109,11 @@ Result<std::unique_ptr<InboundPath>> TcpListener::accept(
     const PathToken& token, uint16_t streams, Duration timeout,
     const std::optional<TlsOptions>& tls) {
   CAUSEWAY_ASSIGN(auto accepted, accept_streams(token, streams, timeout, tls));
-  return std::unique_ptr<InboundPath>(
-      std::make_unique<TcpInboundPath>(std::move(accepted)));
+  return over(std::move(accepted));
+}
+
+std::unique_ptr<InboundPath> TcpListener::over(std::vector<TcpStream> streams) {
+  return std::make_unique<TcpInboundPath>(std::move(streams));
 }
 
 }  // namespace causeway

@@ -37,6 +37,8 @@ class TcpListener {
   Result<std::unique_ptr<InboundPath>> accept(
       const PathToken& token, uint16_t streams, Duration timeout,
       const std::optional<TlsOptions>& tls = {});
+  // A path of such streams.
+  static std::unique_ptr<InboundPath> over(std::vector<TcpStream> streams);
   // The same, as streams alone: as TcpConnector::connect_streams().
   Result<std::vector<TcpStream>> accept_streams(
       const PathToken& token, uint16_t streams, Duration timeout,

@@ -35,6 +35,23 @@ TEST(RdmaOfferTest, OthersAreRefused) {
   EXPECT_EQ(decode_offer(endless).error().code, ErrorCode::kPeerBroken);
 }
 
+TEST(RdmaOfferTest, ADeviceThatIsNotThereIsSaid) {
+  RdmaOffer offer = an_offer();
+  offer.address.clear();
+  EXPECT_EQ(decode_offer(encode_offer(offer)).value().address, "");
+}
+
+TEST(RdmaVerdictTest, IsOneOfTwo) {
+  for (const RdmaVerdict verdict :
+       {RdmaVerdict::kRdma, RdmaVerdict::kStreams}) {
+    EXPECT_EQ(decode_verdict(encode_verdict(verdict)).value(), verdict);
+  }
+  EXPECT_FALSE(decode_verdict(encode_verdict(static_cast<RdmaVerdict>(3))));
+  auto other = encode_verdict(RdmaVerdict::kRdma);
+  other[1] ^= std::byte{1};
+  EXPECT_FALSE(decode_verdict(other));
+}
+
 TEST(RdmaWelcomeTest, ComesBackAlsoPadded) {
   const RdmaWelcome welcome{0x7f00'0000'1000, 0x99, kRdmaStagingBytes, 16,
                             64u << 20};

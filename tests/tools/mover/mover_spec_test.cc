@@ -236,13 +236,15 @@ TEST_F(MoverSpecPathTest, AnRdmaPathSaysItsDeviceAndItsLimit) {
   EXPECT_THAT(refusal(), HasSubstr("\"rdma\" must be an object"));
   spec_["rdma"] = {{"device_address", "10.99.0.1:0"},
                    {"fabric", "lab"},
-                   {"pinned_bytes_max", 64u << 20}};
+                   {"pinned_bytes_max", 64u << 20},
+                   {"required", 1}};
   const auto spec = parse_mover_spec(spec_.dump());
   ASSERT_TRUE(spec) << spec.error().message;
   EXPECT_EQ(spec->path, PathKind::kRdma);
   EXPECT_EQ(spec->rdma->device_address, "10.99.0.1:0");
   EXPECT_EQ(spec->rdma->fabric, "lab");
   EXPECT_EQ(spec->rdma->pinned_bytes_max, 64u << 20);
+  EXPECT_TRUE(spec->rdma->required);
   spec_["rdma"]["pinned_bytes_max"] = 4096;
   EXPECT_THAT(refusal(), HasSubstr("pinned_bytes_max"));
 }
