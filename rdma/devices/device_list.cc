@@ -1,18 +1,18 @@
 #include "rdma/devices/device_list.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <infiniband/verbs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <memory>
+#include <string>
 
 namespace causeway {
 namespace {
-
-constexpr const char* kDeviceFolder = "/dev/infiniband";
 
 struct FreeList {
   void operator()(ibv_device** list) const { ibv_free_device_list(list); }
@@ -47,40 +47,31 @@ uint32_t mtu_bytes(ibv_mtu mtu) {
   return mtu < IBV_MTU_256 || mtu > IBV_MTU_4096 ? 0 : 128u << mtu;
 }
 
-// The kernel has the device, this process does not get at it.
-std::string why_not_offered(int errno_value) {
-  std::error_code error;
-  if (!std::filesystem::exists(kDeviceFolder, error)) {
+// Why the library cannot open the device; empty: it may try. Asked before it
+// does, since what it cannot open it looks for elsewhere and waits for, and its
+// errno is then of something else.
+std::string why_not_reachable(const VerbsDevice& device) {
+  if (device.uverbs.empty()) {
+    return "the kernel's module ib_uverbs is not loaded: modprobe ib_uverbs";
+  }
+  const std::string file = "/dev/infiniband/" + device.uverbs;
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == 0) {
+    return {};
+  }
+  if (errno == ENOENT) {
     return fmt::format(
-        "there is no {}: load the kernel's module ib_uverbs (modprobe "
-        "ib_uverbs), or give this container the folder",
-        kDeviceFolder);
+        "there is no {}: start udev, or give this container the file", file);
   }
-  if (errno_value != 0) {
-    return fmt::format("libibverbs lists no devices: {}",
-                       std::strerror(errno_value));
-  }
-  return "libibverbs does not offer it: install its user-space driver (Debian: "
-         "ibverbs-providers)";
-}
-
-std::string why_not_opened(int errno_value) {
-  if (errno_value == EACCES || errno_value == EPERM) {
-    return fmt::format(
-        "no right to open it: be root, or give this user {}/uverbs*",
-        kDeviceFolder);
-  }
-  return fmt::format(
-      "it cannot be opened: {}; is {} there (modprobe "
-      "ib_uverbs)?",
-      std::strerror(errno_value), kDeviceFolder);
+  return fmt::format("no right to open it: be root, or give this user {}",
+                     file);
 }
 
 void ask(ibv_device* handle, VerbsDevice& device) {
   errno = 0;
   const DeviceHandle open(ibv_open_device(handle));
   if (!open) {
-    device.trouble = why_not_opened(errno);
+    device.trouble =
+        fmt::format("it cannot be opened: {}", std::strerror(errno));
     return;
   }
   ibv_device_attr_ex attributes{};
@@ -100,26 +91,34 @@ void ask(ibv_device* handle, VerbsDevice& device) {
   }
 }
 
+// Of a list that ends with null; null: there is none of that name.
+ibv_device* offered(ibv_device** list, const std::string& name) {
+  while (*list != nullptr && name != ibv_get_device_name(*list)) ++list;
+  return *list;
+}
+
 }  // namespace
 
 std::vector<VerbsDevice> list_verbs_devices(
     std::span<const NetworkInterface> interfaces) {
   std::vector<VerbsDevice> devices = read_verbs_devices("/sys", interfaces);
   if (devices.empty()) return devices;  // the library need not be asked
-  int count = 0;
   errno = 0;
-  const ListHandle list(ibv_get_device_list(&count));
-  const int list_error = list ? 0 : errno;
+  const ListHandle list(ibv_get_device_list(nullptr));
+  const int list_error = errno;
   for (VerbsDevice& device : devices) {
-    ibv_device* found = nullptr;
-    for (int i = 0; list && i < count; ++i) {
-      ibv_device* const offered = list.get()[i];
-      if (device.name == ibv_get_device_name(offered)) found = offered;
-    }
+    device.trouble = why_not_reachable(device);
+    if (!device.trouble.empty()) continue;
+    ibv_device* const found = list ? offered(list.get(), device.name) : nullptr;
     if (found != nullptr) {
       ask(found, device);
+    } else if (!list) {
+      device.trouble = fmt::format("libibverbs lists no devices: {}",
+                                   std::strerror(list_error));
     } else {
-      device.trouble = why_not_offered(list_error);
+      device.trouble =
+          "libibverbs does not offer it: install its user-space driver "
+          "(Debian: ibverbs-providers)";
     }
   }
   return devices;

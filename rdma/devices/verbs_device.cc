@@ -125,11 +125,21 @@ std::optional<unsigned> node_of_interfaces(
   return std::nullopt;
 }
 
+// What the module ib_uverbs calls it.
+std::string uverbs_of(const fs::path& sysfs, const std::string& device) {
+  for (const fs::path& folder :
+       sysfs_entries(sysfs / "class" / "infiniband_verbs")) {
+    if (sysfs_line(folder / "ibdev") == device) return folder.filename();
+  }
+  return {};
+}
+
 VerbsDevice read_device(const fs::path& sysfs, const fs::path& folder,
                         std::span<const NetworkInterface> interfaces) {
   VerbsDevice device;
   device.name = folder.filename();
   device.is_iwarp = after_colon(sysfs_line(folder / "node_type")) == "RNIC";
+  device.uverbs = uverbs_of(sysfs, device.name);
   device.firmware = sysfs_line(folder / "fw_ver");
   device.node_guid = sysfs_line(folder / "node_guid");
   device.driver = sysfs_link_name(folder / "device" / "driver");

@@ -49,6 +49,7 @@ struct VerbsDevice {
   std::string pci_address;  // "0000:03:00.0"; empty: not on PCI
   std::string firmware;
   std::string node_guid;
+  std::string uverbs;  // "uverbs0", in /dev/infiniband; empty: no ib_uverbs
   bool is_iwarp = false;
   std::optional<unsigned> node;  // NUMA; nothing: not known
   std::vector<VerbsPort> ports;

@@ -76,7 +76,7 @@ TEST_F(VerbsDeviceTest, SoftRoceHasItsInterfacesAddresses) {
   tree_.interface("wire0", "02:00:00:00:00:01", "", 4200);
   tree_.interface("wire1", "02:00:00:00:00:02", "", 4200);
   device("rxe0", "1: CA");
-  port("rxe0", 1, "Ethernet", "2.5 Gb/sec (1X SDR)");
+  port("rxe0", 1, "Ethernet", "10 Gb/sec (1X FDR10)");
   gid("rxe0", 0, "fe80:0000:0000:0000:0000:00ff:fe00:0001", "RoCE v2", "wire0");
   gid("rxe0", 1, "0000:0000:0000:0000:0000:ffff:0a63:0001", "RoCE v2", "wire0");
   gid("rxe0", 2, kNoGid);
@@ -90,6 +90,7 @@ TEST_F(VerbsDeviceTest, SoftRoceHasItsInterfacesAddresses) {
   EXPECT_EQ(rxe0.name, "rxe0");
   EXPECT_EQ(rxe0.driver, "rxe");
   EXPECT_EQ(rxe0.pci_address, "");
+  EXPECT_EQ(rxe0.uverbs, "");  // the module is not loaded
   EXPECT_EQ(rxe0.node_guid, "5054:00ff:fe12:3456");
   EXPECT_FALSE(rxe0.is_iwarp);
   EXPECT_EQ(rxe0.node, std::nullopt);
@@ -99,7 +100,7 @@ TEST_F(VerbsDeviceTest, SoftRoceHasItsInterfacesAddresses) {
   EXPECT_EQ(only.number, 1u);
   EXPECT_EQ(only.state, "ACTIVE");
   EXPECT_EQ(only.link_layer, "Ethernet");
-  EXPECT_EQ(only.rate_bits_s, 2'500'000'000u);
+  EXPECT_EQ(only.rate_bits_s, 10'000'000'000u);
   EXPECT_THAT(only.interfaces, ElementsAre("wire0"));
   EXPECT_THAT(only.addresses, ElementsAre("10.99.0.1"));
   ASSERT_EQ(only.gids.size(), 2u);
@@ -115,6 +116,9 @@ TEST_F(VerbsDeviceTest, ACardHasItsBusItsNodeAndItsVlans) {
   device("mlx5_0", "1: CA");
   on_card("mlx5_0");
   tree_.file("class/infiniband/mlx5_0/fw_ver", "16.35.2000");
+  tree_.file("class/infiniband_verbs/abi_version", "6");
+  tree_.file("class/infiniband_verbs/uverbs0/ibdev", "mlx4_0");
+  tree_.file("class/infiniband_verbs/uverbs1/ibdev", "mlx5_0");
   port("mlx5_0", 1, "Ethernet", "100 Gb/sec (4X EDR)");
   // Both of RoCE's versions have the address; it is one address.
   gid("mlx5_0", 0, "0000:0000:0000:0000:0000:ffff:0a00:0001", "IB/RoCE v1",
@@ -131,6 +135,7 @@ TEST_F(VerbsDeviceTest, ACardHasItsBusItsNodeAndItsVlans) {
   ASSERT_EQ(devices.size(), 1u);
   const VerbsDevice& card = devices[0];
   EXPECT_EQ(card.driver, "mlx5_core");
+  EXPECT_EQ(card.uverbs, "uverbs1");
   EXPECT_EQ(card.vendor, "0x15b3");
   EXPECT_EQ(card.pci_address, "0000:81:00.0");
   EXPECT_EQ(card.firmware, "16.35.2000");
