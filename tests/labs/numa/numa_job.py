@@ -1,6 +1,7 @@
 """Runs inside the two-node lab system: migrates a guest whose memory lies on
 node 1 and checks that the source's mover works there: each thread bound to
-node 1's CPUs, its buffers and what it reads on node 1."""
+node 1's CPUs, its buffers and what it reads on node 1; as `causeway topology`
+says beforehand."""
 
 import json
 import os
@@ -116,6 +117,26 @@ def node_pages(pid, wanted):
     return nodes
 
 
+def check_plan(threads):
+    """`causeway topology` says beforehand where the mover's threads are."""
+    report = json.loads(subprocess.run(
+        [os.path.join(BIN, "causeway"), "topology", "--streams", "2",
+         "--json", "-"], check=True, capture_output=True).stdout)
+    check([node["node"] for node in report["nodes"]] == [0, 1],
+          f"topology has the nodes {report['nodes']}")
+    plan = next(plan for plan in report["plans"] if plan["guest_node"] == 1)
+    print("the plan:", plan)
+    check(plan["node"] == 1 and plan["buffers"]["node"] == 1,
+          "the plan is not for node 1")
+    check(plan["session"] == sorted(cpu_set(NODE_1_CPUS)),
+          "the plan has other processors")
+    for name, cpus in threads.items():
+        worker = re.match(r"worker-(\d+)", name)
+        planned = plan["workers"][int(worker[1])] if worker else plan["session"]
+        check(cpu_set(cpus) == set(planned),
+              f"{name} is on {cpus}, the plan says {planned}")
+
+
 def check_placement(pid):
     threads = bound_cpus(pid)
     print("threads:", threads)
@@ -125,6 +146,7 @@ def check_placement(pid):
     for name, cpus in threads.items():
         check(cpu_set(cpus) <= cpu_set(NODE_1_CPUS),
               f"{name} may run on {cpus}, off node 1")
+    check_plan(threads)
     buffers = node_pages(pid, r"\bbind[=:a-z]*:1\b")
     print("bound buffers, bytes by node:", buffers)
     check(set(buffers) == {1}, "buffers lie off node 1")
