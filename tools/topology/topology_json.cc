@@ -73,6 +73,7 @@ json to_json(const VerbsDevice& device) {
                  {"vendor", device.vendor},
                  {"pci_address", device.pci_address},
                  {"firmware", device.firmware},
+                 {"uverbs", device.uverbs},
                  {"node_guid", device.node_guid},
                  {"iwarp", device.is_iwarp},
                  {"node", or_null(device.node)},
