@@ -57,8 +57,12 @@ LIBRARY_HOMES = [
     (r"hiredis/", ["engine/content/redis_"]),
 ]
 
-# What our own headers never show: who includes them needs not know it.
-HIDDEN_IN_HEADERS = re.compile(r"rte_")
+# What our own headers never show: who includes them needs not know it. Folder
+# (empty: all) -> pattern.
+HIDDEN_IN_HEADERS = [
+    ("", r"rte_"),
+    ("rdma/devices/", r"(infiniband|rdma)/"),
+]
 
 # Inside engine/, only runtime/ has threads and clocks. control/ is the agent's
 # service, whose threads are gRPC's own.
@@ -148,8 +152,10 @@ def include_breaches(path, text, files):
             if re.match(pattern, included) and not place.startswith(
                     tuple(homes)) and not path.startswith("tests/contract/"):
                 yield f"includes {included}, which belongs to {homes[0]}"
-        if path.endswith(".h") and HIDDEN_IN_HEADERS.match(included):
-            yield f"shows {included} to whoever includes it"
+        for folder, pattern in HIDDEN_IN_HEADERS:
+            if (path.endswith(".h") and path.startswith(folder) and
+                    re.match(pattern, included)):
+                yield f"shows {included} to whoever includes it"
 
 
 def code_breaches(path, text, files):
@@ -263,6 +269,8 @@ class Rules(unittest.TestCase):
                     "belongs")
         self.expect("dpdk-wan/b.cc", "#include <rte_mbuf.h>", "belongs")
         self.expect("dpdk-wan/port/b.h", "#include <rte_mbuf.h>", "shows")
+        self.expect("rdma/devices/b.h", "#include <infiniband/verbs.h>",
+                    "shows")
 
     def test_threads_and_clocks(self):
         self.expect("engine/path/b.cc", "#include <thread>", "threads")

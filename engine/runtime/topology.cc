@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <map>
 
 #include "engine/base/assert.h"
+#include "engine/runtime/sysfs_device.h"
 
 namespace causeway {
 namespace {
@@ -131,10 +131,7 @@ std::optional<unsigned> Topology::node_of_pages(
 std::optional<unsigned> Topology::node_of_interface(const std::string& name) {
   // The name comes from a command line: no way out of /sys/class/net.
   if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
-  std::ifstream file("/sys/class/net/" + name + "/device/numa_node");
-  int node = -1;
-  if (!(file >> node) || node < 0) return std::nullopt;
-  return static_cast<unsigned>(node);
+  return sysfs_node("/sys/class/net/" + name + "/device");
 }
 
 Status Topology::bind_this_thread(const PuSet& pus) const {

@@ -23,6 +23,7 @@ void add_migrate_command(CLI::App* app, CommandContext* context);
 void add_watch_command(CLI::App* app, CommandContext* context);
 void add_cancel_commands(CLI::App* app, CommandContext* context);
 void add_probe_command(CLI::App* app, CommandContext* context);
+void add_topology_command(CLI::App* app, CommandContext* context);
 void add_pki_command(CLI::App* app, CommandContext* context);
 void add_index_command(CLI::App* app, CommandContext* context);
 // Both in status_command.cc.

@@ -12,6 +12,7 @@ void add_commands(CLI::App* app, CommandContext* context) {
   add_cancel_commands(app, context);
   add_watch_command(app, context);
   add_probe_command(app, context);
+  add_topology_command(app, context);
   add_status_command(app, context);
   add_decide_command(app, context);
   add_pki_command(app, context);

@@ -1,6 +1,7 @@
 """Runs inside the two-node lab system: migrates a guest whose memory lies on
 node 1 and checks that the source's mover works there: each thread bound to
-node 1's CPUs, its buffers and what it reads on node 1."""
+node 1's CPUs, its buffers and what it reads on node 1; as `causeway topology`
+says beforehand."""
 
 import json
 import os
@@ -116,7 +117,51 @@ def node_pages(pid, wanted):
     return nodes
 
 
-def check_placement(pid):
+def topology():
+    """What `causeway topology` says of this system."""
+    report = json.loads(subprocess.run(
+        [os.path.join(BIN, "causeway"), "topology", "--streams", "2",
+         "--json", "-"], check=True, capture_output=True).stdout)
+    check([node["node"] for node in report["nodes"]] == [0, 1],
+          f"topology has the nodes {report['nodes']}")
+    return report
+
+
+def check_far_device():
+    """The interface on node 1's bus (numa_test) is there, and so is a verbs
+    device on it, and queues on the other node are called remote. The report."""
+    subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
+    subprocess.run(["rdma", "link", "add", "rxe0", "type", "rxe", "netdev",
+                    "eth0"], check=True)
+    report = topology()
+    nodes = {interface["interface"]: interface["node"]
+             for interface in report["interfaces"]}
+    print("interfaces by node:", nodes)
+    check(nodes["eth0"] == 1 and nodes["lo"] is None, "eth0 is on node 1")
+    check([(device["device"], device["node"]) for device in report["verbs"]] ==
+          [("rxe0", 1)], f"the verbs devices are {report['verbs']}")
+    for plan in report["plans"]:
+        check([queue["remote"] for queue in plan["queues"]] ==
+              [plan["node"] == 0], f"the queues of {plan}")
+    return report
+
+
+def check_plan(report, threads):
+    """The mover's threads are where the report said before it ran."""
+    plan = next(plan for plan in report["plans"] if plan["guest_node"] == 1)
+    print("the plan:", plan)
+    check(plan["node"] == 1 and plan["buffers"]["node"] == 1,
+          "the plan is not for node 1")
+    check(plan["session"] == sorted(cpu_set(NODE_1_CPUS)),
+          "the plan has other processors")
+    for name, cpus in threads.items():
+        worker = re.match(r"worker-(\d+)", name)
+        planned = plan["workers"][int(worker[1])] if worker else plan["session"]
+        check(cpu_set(cpus) == set(planned),
+              f"{name} is on {cpus}, the plan says {planned}")
+
+
+def check_placement(report, pid):
     threads = bound_cpus(pid)
     print("threads:", threads)
     workers = [cpus for name, cpus in threads.items()
@@ -125,6 +170,7 @@ def check_placement(pid):
     for name, cpus in threads.items():
         check(cpu_set(cpus) <= cpu_set(NODE_1_CPUS),
               f"{name} may run on {cpus}, off node 1")
+    check_plan(report, threads)
     buffers = node_pages(pid, r"\bbind[=:a-z]*:1\b")
     print("bound buffers, bytes by node:", buffers)
     check(set(buffers) == {1}, "buffers lie off node 1")
@@ -136,6 +182,7 @@ def check_placement(pid):
 
 
 def main():
+    topology_report = check_far_device()
     folder = tempfile.mkdtemp()
     vmm, shim, monitor = start_vmm(
         folder, "source", prefix=("numactl", "--membind=1"))
@@ -152,7 +199,7 @@ def main():
     source.wait_for("stage", stage="pre-copy")
     source.wait_for("progress")
     source.wait_for("progress")
-    check_placement(source.process.pid)
+    check_placement(topology_report, source.process.pid)
     report = source.wait_for("done")["report"]
     check(report["verified"], f"the proof of content failed: {report}")
     target.wait_for("done")
