@@ -72,8 +72,11 @@ Result<Extent*> ExtentTable::add(RegionId region, uint64_t block,
     pinned_bytes_ += bytes;
     errands_.push_back({RecordKind::kWant, 0, {}, range});
   } else {
-    spdlog::warn("blocks {}+{} of region {} go by copy: {}", range.first,
-                 range.count, region, local.error().message);
+    if (!refused_) {
+      spdlog::warn("what cannot be registered goes by copy: {}",
+                   local.error().message);
+    }
+    refused_ = true;
     extent.state = Extent::State::kRefused;
   }
   ++count_;

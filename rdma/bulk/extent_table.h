@@ -73,6 +73,7 @@ class ExtentTable {
   const uint64_t pinned_bytes_max_;
   uint64_t pinned_bytes_ = 0;
   std::vector<RdmaRecord> errands_;
+  bool refused_ = false;  // said once
 };
 
 }  // namespace causeway

@@ -48,8 +48,11 @@ Result<RdmaKey> RdmaTaker::register_extent(const BlockRange& extent) {
   auto region = endpoint_->register_memory(
       memory, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
   if (!region) {
-    spdlog::warn("blocks {}+{} of region {} come by copy: {}", extent.first,
-                 extent.count, extent.region, region.error().message);
+    if (!refused_) {
+      spdlog::warn("what cannot be registered comes by copy: {}",
+                   region.error().message);
+    }
+    refused_ = true;
     return key;
   }
   key.registered = true;

@@ -85,6 +85,7 @@ class RdmaTaker {
   std::map<Key, Registered> registered_;
   uint64_t pinned_bytes_ = 0;
   uint64_t pinned_bytes_most_ = 0;
+  bool refused_ = false;  // said once
 
   std::vector<Arrived> arrived_;  // messages that wait, a ring
   uint64_t arrived_head_ = 0;

@@ -1,9 +1,13 @@
 // The rdma path with guest RAM registered at both ends (tests/labs/rdma):
 // WRITEs in place, holes, the limit on what is pinned, and what happens when
 // the connection goes.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <chrono>
 #include <cstring>
@@ -12,10 +16,13 @@
 #include <thread>
 
 #include "engine/base/unique_fd.h"
+#include "rdma/rdma_connector.h"
 #include "tests/rdma/rdma_lab.h"
 
 namespace causeway {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr uint64_t kMiB = 1u << 20;
 constexpr uint64_t kPutBlocks = kPutBytesMax / kBlockBytes;
@@ -250,6 +257,59 @@ TEST_F(RdmaPathTest, AShortSilenceIsBridged) {
   later.join();
   expect_same();
   EXPECT_EQ(sink_->copied_bytes, 0u);
+}
+
+// As a process that may not pin what it likes: path_job starts these so.
+class RdmaMemlockTest : public RdmaPathTest {
+ protected:
+  void SetUp() override {
+    __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[2] = {};
+    ASSERT_EQ(::syscall(SYS_capget, &head, sets), 0);
+    if ((sets[0].effective & 1u << CAP_IPC_LOCK) != 0) {
+      GTEST_SKIP() << "this process has CAP_IPC_LOCK and may pin all";
+    }
+    ASSERT_EQ(::getrlimit(RLIMIT_MEMLOCK, &before_), 0);
+  }
+  void TearDown() override { ::setrlimit(RLIMIT_MEMLOCK, &before_); }
+  void set_limit(uint64_t bytes) {
+    const rlimit less{bytes, before_.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_MEMLOCK, &less), 0) << before_.rlim_max;
+  }
+  rlimit before_{};
+};
+
+// The rings and some extents fit; the rest goes by the ring, and all arrives.
+TEST_F(RdmaMemlockTest, WhatMayNotBePinnedIsCopied) {
+  // Both ends are this process: rings of 2.3 MiB, what the source pins, 4 MiB,
+  // and 2 MiB of the target's.
+  set_limit(9 * kMiB);
+  constexpr uint64_t kBytes = 24 * kMiB;
+  open(kBytes, kRdmaPinnedBytesMin);
+  source_->fill(0, kBytes / kBlockBytes, seed_);
+  post_all(0, kBytes / kBlockBytes, 1);
+  fence();
+  expect_same();
+  EXPECT_GT(sink_->copied_bytes, 0u);
+  EXPECT_LT(sink_->copied_bytes, kBytes);
+}
+
+TEST_F(RdmaMemlockTest, WhatToSetIsSaidWhenNothingMayBePinned) {
+  const auto [source, target] = RdmaLab::addresses();
+  auto listener = RdmaPathListener::listen("127.0.0.1:0").value();
+  RdmaOptions options;
+  options.timeout = std::chrono::seconds(10);
+  options.device_address = target + ":0";
+  set_limit(4096);
+  std::thread accepting(
+      [&] { EXPECT_FALSE(listener.accept(PathToken{}, options)); });
+  RdmaOptions theirs = options;
+  theirs.device_address = source + ":0";
+  const auto path = RdmaConnector::connect(listener.address(), {}, theirs);
+  accepting.join();
+  ASSERT_FALSE(path);
+  EXPECT_EQ(path.error().code, ErrorCode::kNoSpace);
+  EXPECT_THAT(path.error().message, HasSubstr("LimitMEMLOCK"));
 }
 
 }  // namespace
