@@ -304,6 +304,7 @@ Status WanLink::advance(Instant now) {
   }
   heed_owners();
   symbols_.settle(now, Duration(rtt_ns_.load()));
+  connection_->insist(is_waited_for());
   CAUSEWAY_TRY(send_packets(now));
   CAUSEWAY_TRY(io_->flush());
   if (state() == State::kOpening && connection_->shaken()) {
@@ -380,6 +381,12 @@ bool WanLink::all_arrived() const {
     if (owes_end && !lanes_[i].finished) return false;
   }
   return true;
+}
+
+bool WanLink::is_waited_for() const {
+  return std::any_of(rings_.begin(), rings_.end(), [](const auto& rings) {
+    return rings->urgent.load() && !rings->out.empty();
+  });
 }
 
 // A farewell that is lost leaves the peer waiting for its silence limit, so it

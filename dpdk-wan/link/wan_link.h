@@ -111,6 +111,8 @@ class WanLink final : public Stepper, private QuicStreams {
   Status advance(Instant now);
   bool has_work() const;
   bool all_arrived() const;
+  // Whether somebody stands still for what the peer has not acknowledged.
+  bool is_waited_for() const;
   std::optional<Offer> offer_of(uint16_t stream) const;
   // When a peer that is refused and silent counts as gone; kNever: it is not.
   Instant gone_at() const;
