@@ -79,7 +79,8 @@ void WanLink::close() {
 }
 
 PathStats WanLink::stats() const {
-  return {Duration(rtt_ns_.load()), delivered_bytes_s_.load(), loss_.load()};
+  return {Duration(rtt_ns_.load()), delivered_bytes_s_.load(), loss_.load(),
+          packets_.load(), packets_lost_.load()};
 }
 
 bool WanLink::on_bytes(uint16_t stream, std::span<const std::byte> bytes) {
@@ -434,6 +435,8 @@ void WanLink::publish_stats(Instant now) {
   rtt_ns_.store(stats.rtt.count());
   delivered_bytes_s_.store(stats.delivered_bytes_s);
   loss_.store(stats.loss);
+  packets_.store(stats.packets);
+  packets_lost_.store(stats.packets_lost);
 }
 
 void WanLink::wait_on(WaitSet& set) const {

@@ -151,6 +151,8 @@ class WanLink final : public Stepper, private QuicStreams {
   std::atomic<int64_t> rtt_ns_{0};
   std::atomic<double> delivered_bytes_s_{0};
   std::atomic<double> loss_{0};
+  std::atomic<uint64_t> packets_{0};
+  std::atomic<uint64_t> packets_lost_{0};
   std::atomic<uint64_t> sent_bytes_{0};
 };
 

@@ -607,6 +607,8 @@ PathStats QuicConnection::Impl::stats() const {
   }
   stats.delivered_bytes_s = static_cast<double>(stat.delivery_rate_sec);
   stats.loss = loss_.share();
+  stats.packets = loss_.packets();
+  stats.packets_lost = loss_.packets_lost();
   return stats;
 }
 

@@ -68,6 +68,9 @@ struct PathStats {
   Duration rtt{0};               // smoothed; 0 = not known yet
   double delivered_bytes_s = 0;  // 0 = not known yet
   double loss = 0;               // share of the packets; 0 where not measured
+  // What that is measured by, since the path was opened: 0 where not counted.
+  uint64_t packets = 0;
+  uint64_t packets_lost = 0;
 };
 
 class OutboundPath {

@@ -44,6 +44,12 @@ class ProbeTest : public ::testing::Test {
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
+  uint64_t carried() {
+    const auto counters = emulator_->counters();
+    EXPECT_TRUE(counters);
+    return counters ? (*counters)["a-to-b"].at("carried_bytes").get<uint64_t>()
+                    : 0;
+  }
   bool no_movers() {
     return eventually([&] { return a_->mover() == 0 && b_->mover() == 0; });
   }
@@ -113,6 +119,45 @@ TEST_F(ProbeTest, AMoveHeedsWhatWasMeasured) {
   ASSERT_EQ(tried.exit_code, 0) << tried.text();
   EXPECT_THAT(a_->log(), HasSubstr("congestion bbr: the line lost"))
       << probed.out;
+}
+
+// Cancelled or out of time: what it has seen of the line is worth knowing.
+TEST_F(ProbeTest, AMoveThatDidNotComeToItsEndTeachesTheNext) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  const CommandResult ran =
+      a_->run_guest("g", {"--hypervisor", "process", "--memory", "64M",
+                          "--workload", "idle", "--content", "random"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  const auto migrate = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"migrate", "g", "--from", a_->operator_address(),
+                               "--to", b_->address(), "--path", "wan"});
+    return more;
+  };
+  const auto controller = [&] {
+    const size_t before = a_->log().size();
+    const CommandResult tried = causeway(folder_, migrate({"--dry-run"}));
+    EXPECT_EQ(tried.exit_code, 0) << tried.text();
+    const std::string log = a_->log().substr(before);
+    return log.find("congestion bbr:") != std::string::npos ? "bbr" : "bbr2";
+  };
+  // Longer and faster: what is lost is not what its own queue drops.
+  ASSERT_TRUE(emulator_->set("both rate=50M,delay=30ms,loss=5%"));
+  EXPECT_STREQ(controller(), "bbr2");
+  RunningCommand moving(folder_, migrate({"--congestion", "bbr2"}));
+  ASSERT_TRUE(eventually([&] { return carried() > (20u << 20); }));
+  moving.signal(SIGINT);
+  EXPECT_NE(moving.wait().exit_code, 0);
+  EXPECT_STREQ(controller(), "bbr") << a_->log();
+
+  ASSERT_TRUE(emulator_->set("both loss=0%"));
+  const CommandResult late = causeway(
+      folder_, migrate({"--congestion", "bbr2", "--time-limit", "6s"}));
+  EXPECT_NE(late.exit_code, 0) << late.text();
+  EXPECT_STREQ(controller(), "bbr2") << a_->log();
+  EXPECT_EQ(a_->status("g").value("state", ""), "running");
 }
 
 TEST_F(ProbeTest, IsRefusedWhereNoGuestMayCome) {

@@ -153,6 +153,7 @@ Status Departure::run(const MigrationEventSink& sink) {
   }
   nlohmann::json last = follow_mover(sink);
   end_mover();
+  learn_loss();
   if (text_member(last, "event") != "done") {
     return not_moved(failure_of(last));
   }
@@ -426,6 +427,7 @@ void Departure::pass_on(const MoverEvent& event,
     }
   }
   if (event.kind == MoverEvent::Kind::kProgress) {
+    see_line(event.body);
     emit(sink, progress_event(event.body));
   }
 }
@@ -489,10 +491,20 @@ void Departure::count(const nlohmann::json& report) {
   counts.wire_bytes = count_member(bytes, "wire");
   counts.blackout_s = number_member(report, "blackout_ms") / 1e3;
   host_->metrics.moved(counts);
-  if (request_.path().kind() == "wan") {
-    host_->losses.remember(request_.to(), number_member(report, "loss"),
-                           monotonic_now());
-  }
+}
+
+void Departure::see_line(const nlohmann::json& progress) {
+  const double rtt_ms = number_member(progress, "rtt_ms");
+  line_.see({Duration(static_cast<int64_t>(1e6 * rtt_ms)),
+             count_member(progress, "packets"),
+             count_member(progress, "packets_lost")},
+            monotonic_now());
+}
+
+void Departure::learn_loss() {
+  if (request_.path().kind() != "wan") return;
+  host_->losses.remember(request_.to(), {line_.share(), line_.packets()},
+                         monotonic_now());
 }
 
 void Departure::remove_guest() {

@@ -19,6 +19,7 @@
 #include "engine/base/result.h"
 #include "engine/control/agent_client.h"
 #include "engine/control/handler.h"
+#include "engine/policy/settled_loss.h"
 #include "tools/agent/host.h"
 #include "tools/agent/mover_process.h"
 
@@ -69,6 +70,9 @@ class Departure {
   nlohmann::json complete_report(nlohmann::json report);
   std::optional<uint64_t> steps_lost(const nlohmann::json& target) const;
   void count(const nlohmann::json& report);
+  void see_line(const nlohmann::json& progress);
+  // However it ended: what it has seen of the line is worth knowing.
+  void learn_loss();
   void remove_guest();
 
   Host* host_;
@@ -84,6 +88,7 @@ class Departure {
   std::string target_name_;  // of the target's agent, by its certificate
   std::unique_ptr<AgentClient> target_;
   bool reserved_ = false;  // the target may hold something for it
+  SettledLoss line_;       // to the target, by what the mover says
   std::atomic<bool> can_be_held_{false};
   bool caller_gone_ = false;
   bool told_to_cancel_ = false;
