@@ -160,6 +160,40 @@ TEST_F(ProbeTest, AMoveThatDidNotComeToItsEndTeachesTheNext) {
   EXPECT_EQ(a_->status("g").value("state", ""), "running");
 }
 
+// Over a line of which nothing is known, that is long and loses much.
+TEST_F(ProbeTest, AMoveBeginsAnewWhereTheLineLosesTooMuch) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  ASSERT_TRUE(emulator_->set("both rate=100M,delay=50ms,loss=5%"));
+  const CommandResult ran =
+      a_->run_guest("g", {"--hypervisor", "process", "--memory", "192M",
+                          "--workload", "idle", "--content", "random"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  const std::string file = folder_.file("report.json");
+  const CommandResult moved =
+      causeway(folder_, {"migrate", "g", "--from", a_->operator_address(),
+                         "--to", b_->address(), "--path", "wan", "--codec",
+                         "none", "--json", file});
+  ASSERT_EQ(moved.exit_code, 0) << moved.text() << a_->log();
+  EXPECT_THAT(a_->log(), HasSubstr("congestion bbr2: nothing is known"));
+  const json report = json::parse(read_file(file), nullptr, false);
+  EXPECT_EQ(report.value("congestion", ""), "bbr") << report.dump(2);
+  ASSERT_TRUE(report.contains("begun_anew")) << report.dump(2);
+  EXPECT_THAT(report["begun_anew"].value("why", ""), HasSubstr("line loses"));
+  EXPECT_GT(report["begun_anew"].value("seconds", 0.0), 1.0);
+  EXPECT_GT(report.value("total_s", 0.0),
+            report["begun_anew"].value("seconds", 0.0) + 1);
+  EXPECT_THAT(moved.out, HasSubstr("path wan by bbr,"));
+  EXPECT_THAT(moved.out, HasSubstr("  anew     after "));
+  printf("%s", moved.out.c_str());
+  EXPECT_EQ(b_->guest("check", "g").exit_code, 0);
+  EXPECT_TRUE(a_->guests().empty());
+  EXPECT_EQ(a_->leftovers(), "");
+  EXPECT_TRUE(no_movers());
+}
+
 TEST_F(ProbeTest, IsRefusedWhereNoGuestMayCome) {
   b_.reset();
   b_ = start_agent("B", 1, {});

@@ -81,6 +81,15 @@ std::string codec_text(const nlohmann::json& report) {
                      parts);
 }
 
+// Of a move that gave itself up, to begin anew with what it had learnt.
+std::string begun_anew_text(const nlohmann::json& report) {
+  if (!report.contains("begun_anew")) return "";
+  const nlohmann::json& earlier = member(report, "begun_anew");
+  return fmt::format("  anew     after {:.1f} s: {}\n",
+                     number_member(earlier, "seconds"),
+                     text_member(earlier, "why"));
+}
+
 // Of a striped path: what each lane carried.
 std::string lanes_text(const nlohmann::json& report) {
   std::string text;
@@ -141,10 +150,13 @@ std::string dry_run_text(const nlohmann::json& report) {
 std::string report_text(const nlohmann::json& report) {
   if (flag_member(report, "dry_run")) return dry_run_text(report);
   std::string text = head_text(report);
-  text += fmt::format("  mode     {}, path {}, {} stream{}\n",
+  const std::string congestion = text_member(report, "congestion");
+  text += fmt::format("  mode     {}, path {}{}, {} stream{}\n",
                       text_member(report, "mode"), text_member(report, "path"),
+                      congestion.empty() ? "" : " by " + congestion,
                       count_member(report, "streams"),
                       count_member(report, "streams") == 1 ? "" : "s");
+  text += begun_anew_text(report);
   text += ledger_text(member(report, "ledger"));
   text += rounds_text(member(report, "rounds"));
   const nlohmann::json& bytes = member(report, "bytes");
