@@ -79,8 +79,14 @@ void WanLink::close() {
 }
 
 PathStats WanLink::stats() const {
-  return {Duration(rtt_ns_.load()), delivered_bytes_s_.load(), loss_.load(),
-          packets_.load(), packets_lost_.load()};
+  return {
+      Duration(rtt_ns_.load()),
+      delivered_bytes_s_.load(),
+      loss_.load(),
+      packets_.load(),
+      packets_lost_.load(),
+      {repair_.groups.load(), repair_.symbols.load(), repair_.repairs.load(),
+       repair_.recovered.load(), repair_.resent.load()}};
 }
 
 bool WanLink::on_bytes(uint16_t stream, std::span<const std::byte> bytes) {
@@ -437,6 +443,12 @@ void WanLink::publish_stats(Instant now) {
   loss_.store(stats.loss);
   packets_.store(stats.packets);
   packets_lost_.store(stats.packets_lost);
+  const FecSendCounters& fec = symbols_.sent();
+  repair_.groups.store(fec.groups);
+  repair_.symbols.store(fec.sources);
+  repair_.repairs.store(fec.repairs);
+  repair_.recovered.store(fec.recovered);
+  repair_.resent.store(fec.resent);
 }
 
 void WanLink::wait_on(WaitSet& set) const {

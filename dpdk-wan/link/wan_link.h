@@ -153,6 +153,10 @@ class WanLink final : public Stepper, private QuicStreams {
   std::atomic<double> loss_{0};
   std::atomic<uint64_t> packets_{0};
   std::atomic<uint64_t> packets_lost_{0};
+  struct {
+    std::atomic<uint64_t> groups{0}, symbols{0}, repairs{0}, recovered{0},
+        resent{0};
+  } repair_;
   std::atomic<uint64_t> sent_bytes_{0};
 };
 

@@ -90,6 +90,18 @@ std::string begun_anew_text(const nlohmann::json& report) {
                      text_member(earlier, "why"));
 }
 
+// What repair did while the guest stood still.
+std::string fec_text(const nlohmann::json& report) {
+  if (!report.contains("fec")) return "";
+  const nlohmann::json& fec = member(report, "fec");
+  return fmt::format(
+      "  fec      {} symbols in {} groups, and {} of repair: {} groups "
+      "recovered, {} symbols sent again\n",
+      count_member(fec, "symbols"), count_member(fec, "groups"),
+      count_member(fec, "repairs"), count_member(fec, "recovered"),
+      count_member(fec, "resent"));
+}
+
 // Of a striped path: what each lane carried.
 std::string lanes_text(const nlohmann::json& report) {
   std::string text;
@@ -163,6 +175,7 @@ std::string report_text(const nlohmann::json& report) {
   text += fmt::format("  bytes    state {}, wire {}\n",
                       format_bytes(count_member(bytes, "state")),
                       format_bytes(count_member(bytes, "wire")));
+  text += fec_text(report);
   text += lanes_text(report);
   text += rdma_text(report);
   text += codec_text(report);

@@ -52,6 +52,14 @@ json lanes_json(const std::vector<LaneReport>& lanes) {
   return list;
 }
 
+json repair_json(const RepairStats& repair) {
+  return {{"groups", repair.groups},
+          {"symbols", repair.symbols},
+          {"repairs", repair.repairs},
+          {"recovered", repair.recovered},
+          {"resent", repair.resent}};
+}
+
 json stage_event(const char* stage) {
   return {{"event", "stage"}, {"stage", stage}};
 }
