@@ -38,6 +38,10 @@ class ControlChannel {
   // As BulkChannel::set_urgent; of the owner's thread.
   virtual void set_urgent(bool urgent) = 0;
 
+  // Whether the channel may be closed, and what was sent arrives all the same
+  // if the peer can be reached. Until then: receive().
+  virtual bool may_close() const = 0;
+
   virtual Instant wait_on(WaitSet& set) const = 0;
 };
 
