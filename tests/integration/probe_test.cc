@@ -194,6 +194,48 @@ TEST_F(ProbeTest, AMoveBeginsAnewWhereTheLineLosesTooMuch) {
   EXPECT_TRUE(no_movers());
 }
 
+// By the id that it had before.
+TEST_F(ProbeTest, AMoveThatBeganAnewIsFoundAndCancelled) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  ASSERT_TRUE(emulator_->set("both rate=100M,delay=50ms,loss=5%"));
+  const CommandResult ran =
+      a_->run_guest("g", {"--hypervisor", "process", "--memory", "192M",
+                          "--workload", "idle", "--content", "random"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  RunningCommand moving(
+      folder_, {"migrate", "g", "--from", a_->operator_address(), "--to",
+                b_->address(), "--path", "wan", "--codec", "none"});
+  const std::string marker = " will begin anew with bbr";
+  ASSERT_TRUE(eventually([&] {
+    return a_->log().find(marker) != std::string::npos;
+  })) << a_->log();
+  const std::string log = a_->log();
+  const size_t end = log.find(marker);
+  const size_t space = log.rfind(' ', end - 1);
+  const std::string first = log.substr(space + 1, end - space - 1);
+  const auto attempts = [&] {
+    const std::string text = a_->log();
+    size_t count = 0;
+    for (size_t at = 0; (at = text.find("leaves for", at)) != std::string::npos;
+         ++at) {
+      ++count;
+    }
+    return count;
+  };
+  ASSERT_TRUE(eventually([&] { return attempts() == 2; })) << a_->log();
+  const CommandResult cancelled =
+      causeway(folder_, {"cancel", first, "--agent", a_->operator_address()});
+  EXPECT_EQ(cancelled.exit_code, 0) << cancelled.text() << a_->log();
+  EXPECT_NE(moving.wait().exit_code, 0);
+  EXPECT_EQ(attempts(), 2u) << "it began a third time";
+  EXPECT_EQ(a_->status("g").value("state", ""), "running");
+  EXPECT_TRUE(b_->guests().empty());
+  EXPECT_TRUE(no_movers());
+}
+
 TEST_F(ProbeTest, IsRefusedWhereNoGuestMayCome) {
   b_.reset();
   b_ = start_agent("B", 1, {});

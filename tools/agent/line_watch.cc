@@ -11,7 +11,8 @@ void LineWatch::see(const nlohmann::json& progress, Instant now) {
                 count_member(progress, "packets_lost")},
                now);
   first_round_ = text_member(progress, "stage") == "pre-copy" &&
-                 count_member(progress, "round") <= 1;
+                 count_member(progress, "round") <= 1 &&
+                 !flag_member(progress, "held");
   trial_.loss = settled_.share();
   trial_.packets = settled_.packets();
   trial_.sent_bytes = count_member(progress, "sent_bytes");

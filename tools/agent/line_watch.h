@@ -27,7 +27,7 @@ class LineWatch {
 
  private:
   SettledLoss settled_;
-  bool first_round_ = false;
+  bool first_round_ = false;  // and not held, which would be forgotten
   CongestionTrial trial_;
 };
 
