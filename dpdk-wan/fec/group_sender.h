@@ -35,7 +35,8 @@ struct FecSendCounters {
   uint64_t sources = 0;
   uint64_t repairs = 0;
   uint64_t lost = 0;
-  uint64_t resent = 0;  // symbols that came again over the stream
+  uint64_t resent = 0;     // symbols that came again over the stream
+  uint64_t recovered = 0;  // groups that landed by their repair
 };
 
 class GroupSender {
@@ -103,6 +104,7 @@ class GroupSender {
     SymbolSet resent;          // over the stream
     Instant sent_at = kNever;  // the last symbol
     bool landed() const { return there.count() >= head.sources(); }
+    bool by_repair() const;
     // Symbols that must come again for the group to be whole.
     size_t lacking() const;
   };

@@ -32,6 +32,13 @@ size_t GroupSender::Group::lacking() const {
   return possible < head.sources() ? head.sources() - possible : 0;
 }
 
+// What was sent after the last source symbol has come, and not all of those.
+bool GroupSender::Group::by_repair() const {
+  size_t missing = 0;
+  for (size_t i = 0; i < head.sources(); ++i) missing += !there.test(i);
+  return missing > 0 && resent.none();
+}
+
 GroupSender::Group* GroupSender::find(Id id) {
   const uint64_t sequence = id >> 8;
   if (sequence < first_ || sequence >= tail()) return nullptr;
@@ -170,6 +177,7 @@ void GroupSender::close_landed() {
     const bool going = count_ == 1 && sending();
     if (going || !group.landed() || held_.test(group.head.stream)) return;
     landed_to_[group.head.stream] = group.head.end();
+    if (group.by_repair()) ++counters_.recovered;
     ++first_;
     --count_;
   }

@@ -79,7 +79,14 @@ void WanLink::close() {
 }
 
 PathStats WanLink::stats() const {
-  return {Duration(rtt_ns_.load()), delivered_bytes_s_.load(), loss_.load()};
+  return {
+      Duration(rtt_ns_.load()),
+      delivered_bytes_s_.load(),
+      loss_.load(),
+      packets_.load(),
+      packets_lost_.load(),
+      {repair_.groups.load(), repair_.symbols.load(), repair_.repairs.load(),
+       repair_.recovered.load(), repair_.resent.load()}};
 }
 
 bool WanLink::on_bytes(uint16_t stream, std::span<const std::byte> bytes) {
@@ -304,6 +311,7 @@ Status WanLink::advance(Instant now) {
   }
   heed_owners();
   symbols_.settle(now, Duration(rtt_ns_.load()));
+  connection_->insist(is_waited_for());
   CAUSEWAY_TRY(send_packets(now));
   CAUSEWAY_TRY(io_->flush());
   if (state() == State::kOpening && connection_->shaken()) {
@@ -382,6 +390,12 @@ bool WanLink::all_arrived() const {
   return true;
 }
 
+bool WanLink::is_waited_for() const {
+  return std::any_of(rings_.begin(), rings_.end(), [](const auto& rings) {
+    return rings->urgent.load() && !rings->out.empty();
+  });
+}
+
 // A farewell that is lost leaves the peer waiting for its silence limit, so it
 // is said more than once.
 void WanLink::say_farewell(Instant now) {
@@ -427,6 +441,14 @@ void WanLink::publish_stats(Instant now) {
   rtt_ns_.store(stats.rtt.count());
   delivered_bytes_s_.store(stats.delivered_bytes_s);
   loss_.store(stats.loss);
+  packets_.store(stats.packets);
+  packets_lost_.store(stats.packets_lost);
+  const FecSendCounters& fec = symbols_.sent();
+  repair_.groups.store(fec.groups);
+  repair_.symbols.store(fec.sources);
+  repair_.repairs.store(fec.repairs);
+  repair_.recovered.store(fec.recovered);
+  repair_.resent.store(fec.resent);
 }
 
 void WanLink::wait_on(WaitSet& set) const {

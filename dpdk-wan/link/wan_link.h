@@ -111,6 +111,8 @@ class WanLink final : public Stepper, private QuicStreams {
   Status advance(Instant now);
   bool has_work() const;
   bool all_arrived() const;
+  // Whether somebody stands still for what the peer has not acknowledged.
+  bool is_waited_for() const;
   std::optional<Offer> offer_of(uint16_t stream) const;
   // When a peer that is refused and silent counts as gone; kNever: it is not.
   Instant gone_at() const;
@@ -149,6 +151,12 @@ class WanLink final : public Stepper, private QuicStreams {
   std::atomic<int64_t> rtt_ns_{0};
   std::atomic<double> delivered_bytes_s_{0};
   std::atomic<double> loss_{0};
+  std::atomic<uint64_t> packets_{0};
+  std::atomic<uint64_t> packets_lost_{0};
+  struct {
+    std::atomic<uint64_t> groups{0}, symbols{0}, repairs{0}, recovered{0},
+        resent{0};
+  } repair_;
   std::atomic<uint64_t> sent_bytes_{0};
 };
 

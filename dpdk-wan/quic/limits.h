@@ -18,6 +18,18 @@ inline constexpr uint64_t kQuicFirstWindowBytes = 64u << 10;
 // than a routing change, shorter than the patience of who waits for a guest.
 inline constexpr Duration kQuicSilenceMax = std::chrono::seconds(20);
 
+// While somebody stands still for what the peer has not acknowledged, the line
+// is tried after so long, or two round trips: not much beside the shortest cut
+// that anybody notices. ngtcp2 0.12 waits twice as long after each try, so that
+// ten seconds of silence would cost fifteen.
+inline constexpr Duration kQuicInsistMin = std::chrono::milliseconds(250);
+// What congestion control leaves is kept for the tries, which it counts too: 45
+// bytes each, until silence is a loss.
+inline constexpr uint64_t kQuicInsistRoomBytes = 4096;
+static_assert(kQuicInsistRoomBytes >= 45 * (kQuicSilenceMax / kQuicInsistMin));
+// ... of a small window no more than this share, so that bytes go on.
+inline constexpr uint64_t kQuicInsistRoomShare = 4;
+
 // How long a stranger's proof of its address is good for: some round trips of
 // any link, and the repetitions of a lost packet.
 inline constexpr Duration kQuicRetryMax = std::chrono::seconds(10);

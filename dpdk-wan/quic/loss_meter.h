@@ -9,11 +9,19 @@ namespace causeway {
 class LossMeter {
  public:
   void sent() {
+    ++packets_;
     if (++sent_ < kMemoryPackets) return;
     sent_ /= 2;
     lost_ /= 2;
   }
-  void lost() { ++lost_; }
+  void lost() {
+    ++lost_;
+    ++packets_lost_;
+  }
+
+  // Of all, not only of the recent.
+  uint64_t packets() const { return packets_; }
+  uint64_t packets_lost() const { return packets_lost_; }
 
   // As measured; 0 before anything was sent.
   double share() const {
@@ -39,6 +47,8 @@ class LossMeter {
 
   uint64_t sent_ = 0;
   uint64_t lost_ = 0;
+  uint64_t packets_ = 0;
+  uint64_t packets_lost_ = 0;
 };
 
 }  // namespace causeway

@@ -119,6 +119,7 @@ class QuicConnection::Impl {
   void refuse(uint16_t stream);
   size_t datagram_bytes_max() const;
   double loss_expected() const { return loss_.expected(); }
+  void insist(bool urgent);
   uint64_t congestion_left() const;
   uint64_t window_left(uint16_t stream) const;
   void carry(QuicDatagrams& datagrams) { datagrams_ = &datagrams; }
@@ -152,6 +153,8 @@ class QuicConnection::Impl {
   Result<size_t> write_datagram(std::span<std::byte> room, uint8_t& ecn,
                                 Instant now);
   void count_packet(ngtcp2_ssize bytes, ngtcp2_ssize fresh);
+  // Whether the offer would take what is kept for the tries.
+  bool must_wait(const QuicStreams::Offer& offer) const;
 
   const QuicCredentials& credentials_;
   SocketAddress local_;
@@ -166,6 +169,7 @@ class QuicConnection::Impl {
   ngtcp2_crypto_conn_ref reference_{};
   std::string refusal_;  // why this end does not take the peer's certificate
   bool confirmed_ = false;
+  bool insists_ = false;
   uint16_t opened_ = 0;  // streams
   QuicStreamSet refused_;
   int end_status_ = 0;  // of ngtcp2, once it has ended
@@ -493,8 +497,9 @@ Result<size_t> QuicConnection::Impl::write(std::span<std::byte> room,
   }
   QuicStreamSet blocked;
   for (;;) {
-    const QuicStreams::Offer offer =
+    QuicStreams::Offer offer =
         shaken() ? streams_->next_offer(blocked) : QuicStreams::Offer{};
+    if (insists_ && must_wait(offer)) offer = {};
     ngtcp2_pkt_info info{};
     ngtcp2_ssize taken = -1;
     const ngtcp2_ssize wrote = write_offer(offer, room, info, taken, now);
@@ -602,6 +607,8 @@ PathStats QuicConnection::Impl::stats() const {
   }
   stats.delivered_bytes_s = static_cast<double>(stat.delivery_rate_sec);
   stats.loss = loss_.share();
+  stats.packets = loss_.packets();
+  stats.packets_lost = loss_.packets_lost();
   return stats;
 }
 
@@ -615,11 +622,33 @@ size_t QuicConnection::Impl::datagram_bytes_max() const {
   return packet > kQuicDatagramHeadBytes ? packet - kQuicDatagramHeadBytes : 0;
 }
 
+// A keep-alive asks for an acknowledgement, and being no probe of ngtcp2's, it
+// doubles nothing. What is lost shows as soon as one of them is answered.
+void QuicConnection::Impl::insist(bool urgent) {
+  if (!urgent && !insists_) return;
+  insists_ = urgent;
+  Duration after = options_.silence_max / kKeepAlives;
+  if (urgent)
+    after = std::min(after, std::max(kQuicInsistMin, 2 * stats().rtt));
+  ngtcp2_conn_set_keep_alive_timeout(connection_, length(after));
+}
+
+bool QuicConnection::Impl::must_wait(const QuicStreams::Offer& offer) const {
+  size_t bytes = 0;
+  for (size_t i = 0; i < offer.count; ++i) bytes += offer.pieces[i].iov_len;
+  const size_t packet =
+      ngtcp2_conn_get_path_max_tx_udp_payload_size(connection_);
+  return std::min(bytes, packet) > congestion_left();
+}
+
 uint64_t QuicConnection::Impl::congestion_left() const {
   ngtcp2_conn_stat stat;
   ngtcp2_conn_get_conn_stat(connection_, &stat);
-  return stat.cwnd > stat.bytes_in_flight ? stat.cwnd - stat.bytes_in_flight
-                                          : 0;
+  const uint64_t kept = insists_ ? std::min(kQuicInsistRoomBytes,
+                                            stat.cwnd / kQuicInsistRoomShare)
+                                 : 0;
+  const uint64_t used = stat.bytes_in_flight + kept;
+  return stat.cwnd > used ? stat.cwnd - used : 0;
 }
 
 uint64_t QuicConnection::Impl::window_left(uint16_t stream) const {
@@ -700,6 +729,7 @@ size_t QuicConnection::datagram_bytes_max() const {
   return impl_->datagram_bytes_max();
 }
 double QuicConnection::loss_expected() const { return impl_->loss_expected(); }
+void QuicConnection::insist(bool urgent) { impl_->insist(urgent); }
 uint64_t QuicConnection::congestion_left() const {
   return impl_->congestion_left();
 }

@@ -144,8 +144,12 @@ class QuicConnection {
   // The longest datagram that surely fits a packet at the moment; 0: the peer
   // takes none.
   size_t datagram_bytes_max() const;
-  // What congestion control leaves before something is acknowledged; a packet
-  // may go as long as it is not 0.
+  // While true: somebody stands still for what was sent and not acknowledged.
+  // A silent line is then tried every kQuicInsistMin or two round trips, and
+  // the window is not filled to the brim, which would keep the tries back.
+  void insist(bool urgent);
+  // What congestion control leaves before something is acknowledged, and what
+  // is kept for the tries; a packet may go as long as it is not 0.
   uint64_t congestion_left() const;
   // What the peer's window of the stream leaves.
   uint64_t window_left(uint16_t stream) const;

@@ -54,6 +54,7 @@ MigrationProgress SourceSession::progress(Instant now) {
   progress.sent_bytes = sent_blocks() * kBlockBytes;
   progress.wire_bytes = wire_bytes();
   progress.held = held_since_.has_value();
+  progress.path = path_.stats();
   progress.total_bytes = image_.blocks() * kBlockBytes;
   const uint64_t round_blocks = sent_blocks() - round_blocks_began_;
   const uint64_t owed = owed_blocks();

@@ -74,6 +74,7 @@ struct MigrationProgress {
   double rate_bytes_s = 0;
   double eta_s = 0;  // 0: not known
   bool held = false;
+  PathStats path;
 };
 
 class SourceSession final : public Stepper {

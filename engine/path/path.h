@@ -38,6 +38,10 @@ class ControlChannel {
   // As BulkChannel::set_urgent; of the owner's thread.
   virtual void set_urgent(bool urgent) = 0;
 
+  // Whether the channel may be closed, and what was sent arrives all the same
+  // if the peer can be reached. Until then: receive().
+  virtual bool may_close() const = 0;
+
   virtual Instant wait_on(WaitSet& set) const = 0;
 };
 
@@ -64,10 +68,31 @@ class BulkReceiver {
   virtual Instant wait_on(WaitSet& set) const = 0;
 };
 
+// What repair has done for what is urgent (BulkChannel::set_urgent), as this
+// end sent it.
+struct RepairStats {
+  uint64_t groups = 0;
+  uint64_t symbols = 0;    // of them, without ...
+  uint64_t repairs = 0;    // ... those of repair
+  uint64_t recovered = 0;  // groups that are there by their repair alone
+  uint64_t resent = 0;     // symbols that came again all the same
+  void add(const RepairStats& other) {
+    groups += other.groups;
+    symbols += other.symbols;
+    repairs += other.repairs;
+    recovered += other.recovered;
+    resent += other.resent;
+  }
+};
+
 struct PathStats {
   Duration rtt{0};               // smoothed; 0 = not known yet
   double delivered_bytes_s = 0;  // 0 = not known yet
   double loss = 0;               // share of the packets; 0 where not measured
+  // What that is measured by, since the path was opened: 0 where not counted.
+  uint64_t packets = 0;
+  uint64_t packets_lost = 0;
+  RepairStats repair{};
 };
 
 class OutboundPath {

@@ -17,4 +17,13 @@ CongestionDecision choose_congestion(const CongestionObservation& seen) {
   return {"bbr2", fmt::format("the line lost {:.2f} % lately", percent)};
 }
 
+std::optional<std::string> why_begin_anew(const CongestionTrial& seen) {
+  if (seen.rtt < kTrialRttMin || seen.packets < kTrialPacketsMin ||
+      seen.loss <= kTrialLossMin || seen.remaining_bytes <= seen.sent_bytes) {
+    return std::nullopt;
+  }
+  return fmt::format("the line loses {:.1f} %, more than bbr2 can do with",
+                     100 * seen.loss);
+}
+
 }  // namespace causeway

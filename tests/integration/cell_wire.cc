@@ -82,13 +82,21 @@ void CellWire::place(int host, TestAgentOptions* options) const {
 Status CellWire::cut() {
   if (victim_ == Victim::kLink) return network_->cut();
   if (victim_ == Victim::kFabric) return silence("begin");
-  return lines_[victim_ == Victim::kOtherLane]->set("both loss=100%");
+  return set_lines("both loss=100%");
 }
 
 Status CellWire::mend() {
   if (victim_ == Victim::kLink) return network_->mend();
   if (victim_ == Victim::kFabric) return silence("end");
-  return lines_[victim_ == Victim::kOtherLane]->set("both loss=0%");
+  return set_lines("both loss=0%");
+}
+
+Status CellWire::set_lines(const std::string& change) {
+  if (victim_ != Victim::kOtherLane) CAUSEWAY_TRY(lines_[0]->set(change));
+  const bool second =
+      victim_ == Victim::kOtherLane || victim_ == Victim::kBothLanes;
+  if (second) CAUSEWAY_TRY(lines_[1]->set(change));
+  return {};
 }
 
 }  // namespace causeway::integration

@@ -36,6 +36,7 @@ class CellWire {
   Status join(Wiring wiring, int cables);
   Status find_fabric();
   Status silence(const char* what) const;
+  Status set_lines(const std::string& change);
 
   Victim victim_;
   // The agents keep where it is.

@@ -46,6 +46,8 @@ constexpr unsigned kToLinks = bit(Harm::kCut1s) | bit(Harm::kCutForEver);
 constexpr unsigned kToLines =
     bit(Harm::kCut1s) | bit(Harm::kCut10s) | bit(Harm::kCut60s);
 constexpr unsigned kToLanes = bit(Harm::kCutForEver);
+// Longer than a lane waits, shorter than the path.
+constexpr unsigned kToBothLanes = bit(Harm::kCut10s);
 // What a queue pair bridges, and what makes it give up.
 constexpr unsigned kToFabric = bit(Harm::kCut1s) | bit(Harm::kCut10s);
 
@@ -54,7 +56,7 @@ struct VictimTraits {
   Wire wire;
   unsigned harms;
 };
-constexpr std::array<VictimTraits, 12> kVictims = {{
+constexpr std::array<VictimTraits, 13> kVictims = {{
     {"source_mover", Wire::kLoopback, kToProcesses},
     {"target_mover", Wire::kLoopback, kToProcesses},
     {"source_agent", Wire::kLoopback, kToProcesses},
@@ -66,6 +68,7 @@ constexpr std::array<VictimTraits, 12> kVictims = {{
     {"line", Wire::kLine, kToLines},
     {"agents_lane", Wire::kTwoLines, kToLanes},
     {"other_lane", Wire::kTwoLines, kToLanes},
+    {"both_lanes", Wire::kTwoLines, kToBothLanes},
     {"fabric", Wire::kFabric, kToFabric},
 }};
 static_assert(static_cast<size_t>(Victim::kFabric) + 1 == kVictims.size());
@@ -123,6 +126,8 @@ bool is_short_cut(const Cell& cell) {
                  ? cell.stage == Stage::kRun
                  : cell.harm == Harm::kCut1s && (cell.stage == Stage::kStop ||
                                                  cell.stage == Stage::kCommit);
+    case Victim::kBothLanes:
+      return cell.stage == Stage::kRun;
     default:
       return cell.victim == Victim::kOtherLane && cell.stage == Stage::kStop;
   }

@@ -34,6 +34,7 @@ enum class Victim {
   kLine,        // a long line that loses all, which nobody is told
   kAgentsLane,  // of two such lines, the one that the agents use too
   kOtherLane,
+  kBothLanes,
   kFabric,  // of verbs devices, which loses all; TCP goes on
 };
 

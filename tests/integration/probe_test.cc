@@ -44,6 +44,12 @@ class ProbeTest : public ::testing::Test {
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
+  uint64_t carried() {
+    const auto counters = emulator_->counters();
+    EXPECT_TRUE(counters);
+    return counters ? (*counters)["a-to-b"].at("carried_bytes").get<uint64_t>()
+                    : 0;
+  }
   bool no_movers() {
     return eventually([&] { return a_->mover() == 0 && b_->mover() == 0; });
   }
@@ -113,6 +119,121 @@ TEST_F(ProbeTest, AMoveHeedsWhatWasMeasured) {
   ASSERT_EQ(tried.exit_code, 0) << tried.text();
   EXPECT_THAT(a_->log(), HasSubstr("congestion bbr: the line lost"))
       << probed.out;
+}
+
+// Cancelled or out of time: what it has seen of the line is worth knowing.
+TEST_F(ProbeTest, AMoveThatDidNotComeToItsEndTeachesTheNext) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  const CommandResult ran =
+      a_->run_guest("g", {"--hypervisor", "process", "--memory", "64M",
+                          "--workload", "idle", "--content", "random"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  const auto migrate = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"migrate", "g", "--from", a_->operator_address(),
+                               "--to", b_->address(), "--path", "wan"});
+    return more;
+  };
+  const auto controller = [&] {
+    const size_t before = a_->log().size();
+    const CommandResult tried = causeway(folder_, migrate({"--dry-run"}));
+    EXPECT_EQ(tried.exit_code, 0) << tried.text();
+    const std::string log = a_->log().substr(before);
+    return log.find("congestion bbr:") != std::string::npos ? "bbr" : "bbr2";
+  };
+  // Longer and faster: what is lost is not what its own queue drops.
+  ASSERT_TRUE(emulator_->set("both rate=50M,delay=30ms,loss=5%"));
+  EXPECT_STREQ(controller(), "bbr2");
+  RunningCommand moving(folder_, migrate({"--congestion", "bbr2"}));
+  ASSERT_TRUE(eventually([&] { return carried() > (20u << 20); }));
+  moving.signal(SIGINT);
+  EXPECT_NE(moving.wait().exit_code, 0);
+  EXPECT_STREQ(controller(), "bbr") << a_->log();
+
+  ASSERT_TRUE(emulator_->set("both loss=0%"));
+  const CommandResult late = causeway(
+      folder_, migrate({"--congestion", "bbr2", "--time-limit", "6s"}));
+  EXPECT_NE(late.exit_code, 0) << late.text();
+  EXPECT_STREQ(controller(), "bbr2") << a_->log();
+  EXPECT_EQ(a_->status("g").value("state", ""), "running");
+}
+
+// Over a line of which nothing is known, that is long and loses much.
+TEST_F(ProbeTest, AMoveBeginsAnewWhereTheLineLosesTooMuch) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  ASSERT_TRUE(emulator_->set("both rate=100M,delay=50ms,loss=5%"));
+  const CommandResult ran =
+      a_->run_guest("g", {"--hypervisor", "process", "--memory", "192M",
+                          "--workload", "idle", "--content", "random"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  const std::string file = folder_.file("report.json");
+  const CommandResult moved =
+      causeway(folder_, {"migrate", "g", "--from", a_->operator_address(),
+                         "--to", b_->address(), "--path", "wan", "--codec",
+                         "none", "--json", file});
+  ASSERT_EQ(moved.exit_code, 0) << moved.text() << a_->log();
+  EXPECT_THAT(a_->log(), HasSubstr("congestion bbr2: nothing is known"));
+  const json report = json::parse(read_file(file), nullptr, false);
+  EXPECT_EQ(report.value("congestion", ""), "bbr") << report.dump(2);
+  ASSERT_TRUE(report.contains("begun_anew")) << report.dump(2);
+  EXPECT_THAT(report["begun_anew"].value("why", ""), HasSubstr("line loses"));
+  EXPECT_GT(report["begun_anew"].value("seconds", 0.0), 1.0);
+  EXPECT_GT(report.value("total_s", 0.0),
+            report["begun_anew"].value("seconds", 0.0) + 1);
+  EXPECT_THAT(moved.out, HasSubstr("path wan by bbr,"));
+  EXPECT_THAT(moved.out, HasSubstr("  anew     after "));
+  printf("%s", moved.out.c_str());
+  EXPECT_EQ(b_->guest("check", "g").exit_code, 0);
+  EXPECT_TRUE(a_->guests().empty());
+  EXPECT_EQ(a_->leftovers(), "");
+  EXPECT_TRUE(no_movers());
+}
+
+// By the id that it had before.
+TEST_F(ProbeTest, AMoveThatBeganAnewIsFoundAndCancelled) {
+  if (const std::string why = why_no_process_guest(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  ASSERT_TRUE(emulator_->set("both rate=100M,delay=50ms,loss=5%"));
+  const CommandResult ran =
+      a_->run_guest("g", {"--hypervisor", "process", "--memory", "192M",
+                          "--workload", "idle", "--content", "random"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.text();
+  ASSERT_TRUE(a_->wait_until_filled("g"));
+  RunningCommand moving(
+      folder_, {"migrate", "g", "--from", a_->operator_address(), "--to",
+                b_->address(), "--path", "wan", "--codec", "none"});
+  const std::string marker = " will begin anew with bbr";
+  ASSERT_TRUE(eventually([&] {
+    return a_->log().find(marker) != std::string::npos;
+  })) << a_->log();
+  const std::string log = a_->log();
+  const size_t end = log.find(marker);
+  const size_t space = log.rfind(' ', end - 1);
+  const std::string first = log.substr(space + 1, end - space - 1);
+  const auto attempts = [&] {
+    const std::string text = a_->log();
+    size_t count = 0;
+    for (size_t at = 0; (at = text.find("leaves for", at)) != std::string::npos;
+         ++at) {
+      ++count;
+    }
+    return count;
+  };
+  ASSERT_TRUE(eventually([&] { return attempts() == 2; })) << a_->log();
+  const CommandResult cancelled =
+      causeway(folder_, {"cancel", first, "--agent", a_->operator_address()});
+  EXPECT_EQ(cancelled.exit_code, 0) << cancelled.text() << a_->log();
+  EXPECT_NE(moving.wait().exit_code, 0);
+  EXPECT_EQ(attempts(), 2u) << "it began a third time";
+  EXPECT_EQ(a_->status("g").value("state", ""), "running");
+  EXPECT_TRUE(b_->guests().empty());
+  EXPECT_TRUE(no_movers());
 }
 
 TEST_F(ProbeTest, IsRefusedWhereNoGuestMayCome) {

@@ -99,14 +99,15 @@ control::MigrationEvent progress_event(const nlohmann::json& body) {
 }  // namespace
 
 Result<std::unique_ptr<Departure>> Departure::begin(
-    Host* host, const control::MigrateRequest& request) {
+    Host* host, const control::MigrateRequest& request,
+    std::optional<Earlier> earlier) {
   CAUSEWAY_TRY(check_request(request));
   CAUSEWAY_TRY(check_path_wish(request.path(), host->tls.has_value()));
   CAUSEWAY_ASSIGN(
       GuestTable::Claim claim,
       host->table.claim(request.guest(), GuestPhase::kDeparting, host->name));
   std::unique_ptr<Departure> departure(
-      new Departure(host, request, std::move(claim)));
+      new Departure(host, request, std::move(claim), std::move(earlier)));
   CAUSEWAY_ASSIGN(departure->id_, random_hex(8));
   CAUSEWAY_ASSIGN(departure->token_, random_hex(16));
   CAUSEWAY_ASSIGN(departure->target_,
@@ -115,11 +116,13 @@ Result<std::unique_ptr<Departure>> Departure::begin(
 }
 
 Departure::Departure(Host* host, const control::MigrateRequest& request,
-                     GuestTable::Claim claim)
+                     GuestTable::Claim claim, std::optional<Earlier> earlier)
     : host_(host),
       request_(request),
       claim_(std::move(claim)),
-      name_(claim_.name()) {}
+      name_(claim_.name()),
+      began_(monotonic_now()),
+      earlier_(std::move(earlier)) {}
 
 void Departure::cancel() {
   cancelled_ = true;
@@ -153,8 +156,12 @@ Status Departure::run(const MigrationEventSink& sink) {
   }
   nlohmann::json last = follow_mover(sink);
   end_mover();
+  learn_loss();
   if (text_member(last, "event") != "done") {
-    return not_moved(failure_of(last));
+    Error error = not_moved(failure_of(last));
+    given_up_ =
+        second_thoughts_.has_value() && error.code == ErrorCode::kCancelled;
+    return error;
   }
   if (request_.dry_run()) return end_dry_run(last["report"], sink);
   count(last["report"]);
@@ -229,6 +236,32 @@ void Departure::choose_congestion() {
   spdlog::info("migration {}: congestion {}: {}", id_, decision.name,
                decision.why);
   request_.mutable_path()->set_congestion(decision.name);
+  on_trial_ = decision.name == "bbr2" && !request_.dry_run();
+}
+
+// A mover cannot change the controller of a connection that is under way, and
+// lanes that replace each other would cost every move over an unknown line
+// their window. Beginning anew costs what was sent, and that only where the
+// line is bad.
+void Departure::reconsider(const nlohmann::json& progress) {
+  line_.see(progress, monotonic_now());
+  if (!on_trial_ || second_thoughts_ || told_to_cancel_) return;
+  second_thoughts_ = line_.second_thoughts();
+  if (!second_thoughts_) return;
+  spdlog::info("migration {} will begin anew with bbr: {}", id_,
+               *second_thoughts_);
+}
+
+std::optional<Departure::Next> Departure::next() const {
+  if (!given_up_ || cancelled_ || caller_gone_) return std::nullopt;
+  const double spent_s = seconds(monotonic_now() - began_);
+  Next next{request_, {id_, *second_thoughts_, spent_s}};
+  next.request.mutable_path()->set_congestion("bbr");
+  if (const uint64_t limit_us = request_.time_limit_us(); limit_us > 0) {
+    const auto spent_us = static_cast<uint64_t>(1e6 * spent_s);
+    next.request.set_time_limit_us(limit_us - std::min(limit_us - 1, spent_us));
+  }
+  return next;
 }
 
 Status Departure::reserve() {
@@ -353,7 +386,8 @@ nlohmann::json Departure::follow_mover(const MigrationEventSink& sink) {
       default:
         pass_on(*event, sink);
     }
-    if ((cancelled_ || caller_gone_) && !told_to_cancel_) {
+    const bool over = cancelled_ || caller_gone_ || second_thoughts_;
+    if (over && !told_to_cancel_) {
       told_to_cancel_ = true;
       patience = kMoverCancelTimeout;
       // A mover that is gone says so by the end of its stdout.
@@ -426,6 +460,7 @@ void Departure::pass_on(const MoverEvent& event,
     }
   }
   if (event.kind == MoverEvent::Kind::kProgress) {
+    reconsider(event.body);
     emit(sink, progress_event(event.body));
   }
 }
@@ -444,8 +479,16 @@ void Departure::emit(const MigrationEventSink& sink,
   }
 }
 
-// Adds what only the target can say.
+// Adds what only the agents can say.
 nlohmann::json Departure::complete_report(nlohmann::json report) {
+  if (request_.path().kind() == "wan") {
+    report["congestion"] = request_.path().congestion();
+  }
+  if (earlier_) {
+    report["begun_anew"] = {{"why", earlier_->why},
+                            {"seconds", earlier_->seconds}};
+    report["total_s"] = number_member(report, "total_s") + earlier_->seconds;
+  }
   const auto outcome = target_->outcome(id_);
   if (!outcome) {
     spdlog::warn("guest {} has moved; the target's agent does not answer: {}",
@@ -489,10 +532,11 @@ void Departure::count(const nlohmann::json& report) {
   counts.wire_bytes = count_member(bytes, "wire");
   counts.blackout_s = number_member(report, "blackout_ms") / 1e3;
   host_->metrics.moved(counts);
-  if (request_.path().kind() == "wan") {
-    host_->losses.remember(request_.to(), number_member(report, "loss"),
-                           monotonic_now());
-  }
+}
+
+void Departure::learn_loss() {
+  if (request_.path().kind() != "wan") return;
+  host_->losses.remember(request_.to(), line_.loss(), monotonic_now());
 }
 
 void Departure::remove_guest() {

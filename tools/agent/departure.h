@@ -20,22 +20,40 @@
 #include "engine/control/agent_client.h"
 #include "engine/control/handler.h"
 #include "tools/agent/host.h"
+#include "tools/agent/line_watch.h"
 #include "tools/agent/mover_process.h"
 
 namespace causeway {
 
 class Departure {
  public:
+  // One that was given up for this one.
+  struct Earlier {
+    std::string id;
+    std::string why;
+    double seconds = 0;
+  };
+  // What to try instead of one that gave itself up.
+  struct Next {
+    control::MigrateRequest request;
+    Earlier earlier;
+  };
+
   // Takes the guest's claim.
   static Result<std::unique_ptr<Departure>> begin(
-      Host* host, const control::MigrateRequest& request);
+      Host* host, const control::MigrateRequest& request,
+      std::optional<Earlier> earlier = std::nullopt);
 
   const std::string& id() const { return id_; }
 
   // Moves it. The report is the last event.
   Status run(const MigrationEventSink& sink);
 
+  // Once run() has failed; nothing: that was all. Not after cancel().
+  std::optional<Next> next() const;
+
   const std::string& guest() const { return name_; }
+  const std::optional<Earlier>& earlier() const { return earlier_; }
 
   // Any thread. The guest stays here unless it has moved already.
   void cancel();
@@ -44,7 +62,7 @@ class Departure {
 
  private:
   Departure(Host* host, const control::MigrateRequest& request,
-            GuestTable::Claim claim);
+            GuestTable::Claim claim, std::optional<Earlier> earlier);
 
   Status choose_path();
   void take_fabric(const control::ReserveReply& reply);
@@ -69,6 +87,10 @@ class Departure {
   nlohmann::json complete_report(nlohmann::json report);
   std::optional<uint64_t> steps_lost(const nlohmann::json& target) const;
   void count(const nlohmann::json& report);
+  // Whether it had better begin anew, by what the mover says of the line.
+  void reconsider(const nlohmann::json& progress);
+  // However it ended: what it has seen of the line is worth knowing.
+  void learn_loss();
   void remove_guest();
 
   Host* host_;
@@ -84,6 +106,12 @@ class Departure {
   std::string target_name_;  // of the target's agent, by its certificate
   std::unique_ptr<AgentClient> target_;
   bool reserved_ = false;  // the target may hold something for it
+  LineWatch line_;
+  bool on_trial_ = false;  // by BBR2, for want of knowledge
+  std::optional<std::string> second_thoughts_;
+  bool given_up_ = false;  // for them, and the guest runs on here
+  Instant began_;
+  std::optional<Earlier> earlier_;
   std::atomic<bool> can_be_held_{false};
   bool caller_gone_ = false;
   bool told_to_cancel_ = false;

@@ -25,36 +25,63 @@ size_t Departures::count() const {
 
 Status Departures::migrate(const control::MigrateRequest& request,
                            const MigrationEventSink& sink) {
-  CAUSEWAY_ASSIGN(const auto departure, Departure::begin(host_, request));
+  CAUSEWAY_ASSIGN(auto departure, Departure::begin(host_, request));
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) departure->cancel();
     departures_[departure->id()] = departure.get();
   }
-  spdlog::info("guest {} leaves for {}: migration {}", request.guest(),
-               request.to(), departure->id());
-  Status status = departure->run(sink);
+  for (;;) {
+    spdlog::info("guest {} leaves for {}: migration {}", request.guest(),
+                 request.to(), departure->id());
+    Status status = departure->run(sink);
+    auto next = follow(*departure, &status);
+    departed_.notify_all();
+    if (next == nullptr) return status;
+    departure = std::move(next);
+  }
+}
+
+// Under the lock: nobody finds neither of the two, or cancels the first while
+// the second begins.
+std::unique_ptr<Departure> Departures::follow(const Departure& departure,
+                                              Status* status) {
+  const std::lock_guard lock(mutex_);
+  departures_.erase(departure.id());
+  std::unique_ptr<Departure> next;
+  std::string message = *status ? "" : status->error().message;
+  if (const auto wish = departure.next(); wish && !stopping_) {
+    auto begun = Departure::begin(host_, wish->request, wish->earlier);
+    if (begun) {
+      next = std::move(begun).value();
+      departures_[next->id()] = next.get();
+      message = fmt::format("it begins anew as {}: {}", next->id(),
+                            wish->earlier.why);
+    } else {
+      *status = std::move(begun).error();
+      message = status->error().message;
+    }
+  }
   control::WatchEvent ended;
-  ended.set_migration(departure->id());
-  ended.set_guest(request.guest());
-  ended.mutable_ended()->set_message(status ? "" : status.error().message);
-  {
-    const std::lock_guard lock(mutex_);
-    departures_.erase(departure->id());
-    host_->watchers.publish(ended);
+  ended.set_migration(departure.id());
+  ended.set_guest(departure.guest());
+  ended.mutable_ended()->set_message(message);
+  host_->watchers.publish(ended);
+  if (!*status && next == nullptr) {
+    host_->metrics.failed(status->error().code);
+    spdlog::warn("migration {} of guest {} failed: {}", departure.id(),
+                 departure.guest(), message);
   }
-  departed_.notify_all();
-  if (!status) {
-    host_->metrics.failed(status.error().code);
-    spdlog::warn("migration {} of guest {} failed: {}", departure->id(),
-                 request.guest(), status.error().message);
-  }
-  return status;
+  return next;
 }
 
 Result<Departure*> Departures::find(const std::string& migration) {
   for (const auto& [id, departure] : departures_) {
-    if (id == migration || departure->guest() == migration) return departure;
+    const auto& earlier = departure->earlier();
+    if (id == migration || departure->guest() == migration ||
+        (earlier && earlier->id == migration)) {
+      return departure;
+    }
   }
   return make_error(ErrorCode::kNotFound,
                     "host {} has no migration \"{}\" under way; `causeway "

@@ -1,6 +1,7 @@
 // Departures: the guests on their way from this host. Thread-safe.
 //
-// A migration is named by its id or by its guest.
+// A migration is named by its id or by its guest; one that began anew also by
+// the id that it had before.
 #pragma once
 
 #include <condition_variable>
@@ -35,6 +36,8 @@ class Departures {
   void stop();
 
  private:
+  // One has ended: the one that is tried instead, in its place, or nullptr.
+  std::unique_ptr<Departure> follow(const Departure& departure, Status* status);
   // With mutex_ held.
   Result<Departure*> find(const std::string& migration);
 

@@ -6,9 +6,11 @@
 
 namespace causeway {
 
-void LossMemory::remember(const std::string& host, double loss, Instant now) {
+void LossMemory::remember(const std::string& host, const Measurement& line,
+                          Instant now) {
+  if (line.packets < kLossPacketsMin) return;
   const std::lock_guard lock(mutex_);
-  measured_[host] = {loss, now};
+  measured_[host] = {line.loss, now};
   if (measured_.size() > kLossesKeptMax) forget_oldest();
 }
 

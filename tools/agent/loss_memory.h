@@ -3,6 +3,7 @@
 // with the agent. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,8 +15,12 @@ namespace causeway {
 
 class LossMemory {
  public:
+  struct Measurement {
+    double loss = 0;
+    uint64_t packets = 0;  // that it is a share of; of too few it says nothing
+  };
   // `host`: how the target's agent is called.
-  void remember(const std::string& host, double loss, Instant now);
+  void remember(const std::string& host, const Measurement& line, Instant now);
   std::optional<double> recall(const std::string& host, Instant now) const;
 
  private:

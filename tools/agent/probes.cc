@@ -107,16 +107,18 @@ Result<control::PathProbe> Probes::measure(AgentClient& target,
   add_tls(&spec, host_->tls, answered.agent_name);
   add_path(&spec, wish, host_->wan.first_port());
   CAUSEWAY_TRY(mover->give_spec(spec));
-  auto result = follow(*mover, sink);
+  LossMemory::Measurement line;
+  auto result = follow(*mover, sink, &line);
   if (result && path == "wan") {
-    host_->losses.remember(request.to(), result->loss(), monotonic_now());
+    host_->losses.remember(request.to(), line, monotonic_now());
   }
   mover->finish(result ? kMoverCancelTimeout : kDiscardPatience);
   return result;
 }
 
 Result<control::PathProbe> Probes::follow(MoverProcess& mover,
-                                          const ProbeSink& sink) {
+                                          const ProbeSink& sink,
+                                          LossMemory::Measurement* line) {
   for (;;) {
     CAUSEWAY_ASSIGN(const MoverEvent event, mover.next(kProbeLookPeriod));
     if (event.kind == MoverEvent::Kind::kFailed) {
@@ -131,6 +133,7 @@ Result<control::PathProbe> Probes::follow(MoverProcess& mover,
       probe.set_loss(number_member(report, "loss"));
       probe.set_bytes(count_member(report, "bytes"));
       probe.set_seconds(number_member(report, "seconds"));
+      *line = {probe.loss(), count_member(report, "packets")};
       return probe;
     }
     if (stopping_ || !sink(nullptr)) {

@@ -51,7 +51,8 @@ class Probes {
                                      const control::ProbeRequest& request,
                                      const std::string& path,
                                      const ProbeSink& sink);
-  Result<control::PathProbe> follow(MoverProcess& mover, const ProbeSink& sink);
+  Result<control::PathProbe> follow(MoverProcess& mover, const ProbeSink& sink,
+                                    LossMemory::Measurement* line);
   void reap();
 
   Host* host_;

@@ -24,7 +24,8 @@ void MigrateArguments::add_options(CLI::App* app) {
   app->add_option(
          "--congestion", congestion_,
          "Congestion control of the wan path; auto: bbr2, or bbr where "
-         "the last hour's moves or probes lost more than 2 %")
+         "the last hour's moves or probes lost more than 2 %, or this one's "
+         "first seconds do")
       ->check(CLI::IsMember({"auto", "bbr2", "bbr", "cubic"}))
       ->capture_default_str();
   app->add_option("--fec", fec_,

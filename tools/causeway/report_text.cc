@@ -81,6 +81,27 @@ std::string codec_text(const nlohmann::json& report) {
                      parts);
 }
 
+// Of a move that gave itself up, to begin anew with what it had learnt.
+std::string begun_anew_text(const nlohmann::json& report) {
+  if (!report.contains("begun_anew")) return "";
+  const nlohmann::json& earlier = member(report, "begun_anew");
+  return fmt::format("  anew     after {:.1f} s: {}\n",
+                     number_member(earlier, "seconds"),
+                     text_member(earlier, "why"));
+}
+
+// What repair did while the guest stood still.
+std::string fec_text(const nlohmann::json& report) {
+  if (!report.contains("fec")) return "";
+  const nlohmann::json& fec = member(report, "fec");
+  return fmt::format(
+      "  fec      {} symbols in {} groups, and {} of repair: {} groups "
+      "recovered, {} symbols sent again\n",
+      count_member(fec, "symbols"), count_member(fec, "groups"),
+      count_member(fec, "repairs"), count_member(fec, "recovered"),
+      count_member(fec, "resent"));
+}
+
 // Of a striped path: what each lane carried.
 std::string lanes_text(const nlohmann::json& report) {
   std::string text;
@@ -141,16 +162,20 @@ std::string dry_run_text(const nlohmann::json& report) {
 std::string report_text(const nlohmann::json& report) {
   if (flag_member(report, "dry_run")) return dry_run_text(report);
   std::string text = head_text(report);
-  text += fmt::format("  mode     {}, path {}, {} stream{}\n",
+  const std::string congestion = text_member(report, "congestion");
+  text += fmt::format("  mode     {}, path {}{}, {} stream{}\n",
                       text_member(report, "mode"), text_member(report, "path"),
+                      congestion.empty() ? "" : " by " + congestion,
                       count_member(report, "streams"),
                       count_member(report, "streams") == 1 ? "" : "s");
+  text += begun_anew_text(report);
   text += ledger_text(member(report, "ledger"));
   text += rounds_text(member(report, "rounds"));
   const nlohmann::json& bytes = member(report, "bytes");
   text += fmt::format("  bytes    state {}, wire {}\n",
                       format_bytes(count_member(bytes, "state")),
                       format_bytes(count_member(bytes, "wire")));
+  text += fec_text(report);
   text += lanes_text(report);
   text += rdma_text(report);
   text += codec_text(report);

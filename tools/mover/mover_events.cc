@@ -52,6 +52,14 @@ json lanes_json(const std::vector<LaneReport>& lanes) {
   return list;
 }
 
+json repair_json(const RepairStats& repair) {
+  return {{"groups", repair.groups},
+          {"symbols", repair.symbols},
+          {"repairs", repair.repairs},
+          {"recovered", repair.recovered},
+          {"resent", repair.resent}};
+}
+
 json stage_event(const char* stage) {
   return {{"event", "stage"}, {"stage", stage}};
 }
@@ -67,7 +75,11 @@ json progress_event(const MigrationProgress& progress) {
           {"dirty_bytes_s", progress.dirty_bytes_s},
           {"rate_bytes_s", progress.rate_bytes_s},
           {"eta_s", progress.eta_s},
-          {"held", progress.held}};
+          {"held", progress.held},
+          {"rtt_ms", milliseconds(progress.path.rtt)},
+          {"loss", progress.path.loss},
+          {"packets", progress.path.packets},
+          {"packets_lost", progress.path.packets_lost}};
 }
 
 json done_event(json report) {

@@ -18,6 +18,8 @@ namespace causeway {
 // `lanes`: of a striped path.
 nlohmann::json listening_event(const std::string& address,
                                const std::vector<std::string>& lanes);
+// What repair did for what was urgent.
+nlohmann::json repair_json(const RepairStats& repair);
 nlohmann::json stage_event(const char* stage);
 nlohmann::json progress_event(const MigrationProgress& progress);
 nlohmann::json done_event(nlohmann::json report);

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "engine/base/limits.h"
+#include "engine/policy/settled_loss.h"
 #include "engine/runtime/clock.h"
 #include "engine/runtime/driver.h"
 #include "tools/mover/mover_events.h"
@@ -80,6 +81,7 @@ class ProbeSender final : public Stepper {
   uint64_t landed_bytes_ = 0;
   uint64_t landed_before_ = 0;  // counting began
   Duration rtt_{0};             // the least
+  SettledLoss loss_;
   bool ended_ = false;
   std::optional<Error> trouble_;
 };
@@ -137,7 +139,9 @@ void ProbeSender::look(Instant now) {
   for (const Stream& stream : streams_) landed += stream.landed * kPutBytes;
   if (landed > landed_bytes_) landed_at_ = now;
   landed_bytes_ = landed;
-  const Duration rtt = path_.stats().rtt;
+  const PathStats stats = path_.stats();
+  const Duration rtt = stats.rtt;
+  loss_.see({rtt, stats.packets, stats.packets_lost}, now);
   if (rtt > Duration(0) && (rtt_ == Duration(0) || rtt < rtt_)) rtt_ = rtt;
   const auto warm_up =
       std::chrono::duration_cast<Duration>(kWarmUpShare * spec_.probe_time);
@@ -183,7 +187,8 @@ nlohmann::json ProbeSender::result() const {
   return {{"path", path_.name()},
           {"rtt_ms", milliseconds(rtt_)},
           {"bytes_s", landed_bytes_ > 0 ? rate : 0.0},
-          {"loss", path_.stats().loss},
+          {"loss", loss_.packets() > 0 ? loss_.share() : path_.stats().loss},
+          {"packets", loss_.packets()},
           {"bytes", landed_bytes_},
           {"seconds", seconds(landed_at_ - *began_)}};
 }

@@ -167,6 +167,8 @@ int SourceMover::run(CommandReader& commands) {
   }
   auto report = report_json(session_->report(), process_use());
   if (lanes_ != nullptr) report["lanes"] = lanes_json(lanes_->report());
+  const RepairStats repair = path_->stats().repair;
+  if (repair.groups > 0) report["fec"] = repair_json(repair);
   report["encryption"] = spec_.tls ? "tls-1.3" : "none";
   if (!why_not_rdma_.empty()) report["why_not_rdma"] = why_not_rdma_;
   if (tally_ != nullptr) {

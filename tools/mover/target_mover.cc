@@ -49,6 +49,26 @@ class ReportedTarget final : public Stepper {
   const char* stage_ = nullptr;
 };
 
+// The target's last word, that the guest runs: until the source has it, has
+// closed or is lost. Of a striped path the lanes may have to come back first.
+class LastWord final : public Stepper {
+ public:
+  explicit LastWord(ControlChannel& control) : control_(control) {}
+
+  Instant step(Instant now) override {
+    // What still comes concerns nobody.
+    done_ = !control_.receive(now) || control_.may_close();
+    WaitSet unused;
+    return control_.wait_on(unused);
+  }
+  void wait_on(WaitSet& set) const override { control_.wait_on(set); }
+  bool done() const override { return done_; }
+
+ private:
+  ControlChannel& control_;
+  bool done_ = false;
+};
+
 class TargetMover {
  public:
   TargetMover(const MoverSpec& spec, Topology topology)
@@ -158,6 +178,10 @@ int TargetMover::run(CommandReader& commands) {
     return 1;
   }
   write_event(done_event(nlohmann::json::object()));
+  LastWord word(*control_);
+  Driver until_said;
+  until_said.add(word);
+  until_said.run();
   return 0;
 }
 

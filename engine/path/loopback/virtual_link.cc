@@ -327,6 +327,7 @@ class LoopbackControlChannel final : public ControlChannel {
     return message;
   }
 
+  bool may_close() const override { return true; }
   void set_urgent(bool) override {}  // nothing is lost
 
   Instant wait_on(WaitSet&) const override {

@@ -20,6 +20,8 @@ class StreamControlChannel final : public ControlChannel {
   Status send(std::span<const std::byte> message) override;
   Result<std::optional<std::vector<std::byte>>> receive(Instant now) override;
   void set_urgent(bool urgent) override { stream_->set_urgent(urgent); }
+  // The stream's to bring.
+  bool may_close() const override { return queue_sent_ == queue_.size(); }
   Instant wait_on(WaitSet& set) const override;
 
  private:

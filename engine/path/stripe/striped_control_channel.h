@@ -52,6 +52,9 @@ class StripedControlChannel final : public ControlChannel {
   Status send(std::span<const std::byte> message) override;
   Result<std::optional<std::vector<std::byte>>> receive(Instant now) override;
   void set_urgent(bool urgent) override;
+  // A lane that closes waits for its own silence only, and what it does not
+  // bring another lane must, or itself once it is up again.
+  bool may_close() const override { return outgoing_.empty(); }
   Instant wait_on(WaitSet& set) const override;
 
  private:

@@ -24,6 +24,9 @@ PathStats StripedOutboundPath::stats() const {
     const PathStats one = lane.stats();
     sum.delivered_bytes_s += one.delivered_bytes_s;
     sum.loss = std::max(sum.loss, one.loss);
+    sum.packets += one.packets;
+    sum.packets_lost += one.packets_lost;
+    sum.repair.add(one.repair);
     if (one.rtt == Duration(0)) return;
     sum.rtt = sum.rtt == Duration(0) ? one.rtt : std::min(sum.rtt, one.rtt);
   });

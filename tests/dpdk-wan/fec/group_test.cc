@@ -44,6 +44,7 @@ TEST_F(Group, GivesWhatWasSent) {
   expect_same(line);
   EXPECT_EQ(line.sender->counters().resent, 0U);
   EXPECT_EQ(line.receiver->counters().repaired, 0U);
+  EXPECT_EQ(line.sender->counters().recovered, 0U);
   EXPECT_TRUE(line.sender->idle());
 }
 
@@ -61,6 +62,9 @@ TEST_F(Group, RepairCostsNoRoundTrip) {
   expect_same(lossy);
   EXPECT_GT(lossy.receiver->counters().repaired, 0U);
   EXPECT_EQ(lossy.sender->counters().resent, 0U);
+  EXPECT_GT(lossy.sender->counters().recovered, 0U);
+  EXPECT_LE(lossy.sender->counters().recovered,
+            lossy.receiver->counters().repaired);
 }
 
 TEST_F(Group, ComesAgainOverTheStreamWhenTooMuchIsLost) {

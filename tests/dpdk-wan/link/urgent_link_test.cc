@@ -224,6 +224,95 @@ TEST_F(UrgentLink, GoesOnAfterABlackHole) {
   }
 }
 
+// How long after the line has healed a word is heard that was sent while it
+// was silent, or on its way when it fell silent.
+Duration heard_after(Duration silence, bool from_source, bool urgent,
+                     uint64_t seed, std::mt19937_64& dice) {
+  TwoLinks links({}, seed, true);
+  links.run(milliseconds(500), [] { return false; });
+  links.source_stream(0).set_urgent(urgent);
+  links.carry(links.source_stream(0), links.target_stream(0),
+              random_bytes(1000, dice));
+  links.run(milliseconds(500), [] { return false; });
+  ByteStream& from =
+      from_source ? links.source_stream(0) : links.target_stream(0);
+  ByteStream& to =
+      from_source ? links.target_stream(0) : links.source_stream(0);
+  links.wire().set_loss(1);
+  const Bytes word = random_bytes(5000, dice);
+  EXPECT_EQ(from.send(word).bytes, word.size());
+  Bytes got(word.size());
+  size_t bytes = 0;
+  const auto heard = [&] {
+    bytes += to.receive(std::span(got).subspan(bytes)).bytes;
+    return bytes == word.size();
+  };
+  links.run(silence, heard);
+  EXPECT_EQ(bytes, 0U);
+  links.wire().set_loss(0);
+  const Duration took = links.run(seconds(30), heard);
+  EXPECT_TRUE(got == word) << bytes;
+  return took;
+}
+
+// A try in 250 ms, there and back, and what it showed to be lost.
+TEST_F(UrgentLink, HearsSoonThatASilentLineHasHealed) {
+  Duration longest{0};
+  for (const bool from_source : {true, false}) {
+    for (const int tenths : {7, 10, 31, 53, 100, 150}) {
+      const Duration silence = milliseconds(100 * tenths);
+      const uint64_t seed = dice_();
+      const Duration urgent =
+          heard_after(silence, from_source, true, seed, dice_);
+      const Duration patient =
+          heard_after(silence, from_source, false, seed, dice_);
+      printf("%s silent for %.1f s: heard %.0f ms later; not urgent %.0f\n",
+             from_source ? "source" : "target", tenths / 10.0,
+             causeway::milliseconds(urgent), causeway::milliseconds(patient));
+      EXPECT_LT(urgent, kQuicInsistMin + milliseconds(2 * 100));
+      longest = std::max(longest, patient);
+    }
+  }
+  EXPECT_GT(longest, seconds(2)) << "then urgency is worth nothing here";
+}
+
+// The line falls silent in mid-run, with all on its way that congestion control
+// allows: what is kept of it is enough for the tries.
+TEST_F(UrgentLink, HearsItAlsoWithAFullWindow) {
+  for (const int silence_s : {1, 4, 10, 15}) {
+    WireTrouble trouble;
+    trouble.loss = 0.01;
+    TwoLinks links(trouble, dice_(), true);
+    links.carry(links.source_stream(1), links.target_stream(1),
+                random_bytes(2u << 20, dice_));
+    links.source_stream(1).set_urgent(true);
+    const Bytes bytes = random_bytes(12u << 20, dice_);
+    Bytes room(bytes.size());
+    size_t offered = 0, got = 0;
+    const auto move = [&] {
+      offered +=
+          links.source_stream(1).send(std::span(bytes).subspan(offered)).bytes;
+      got += links.target_stream(1).receive(std::span(room).subspan(got)).bytes;
+      return got == bytes.size();
+    };
+    links.run(milliseconds(600), move);
+    links.wire().set_loss(1);
+    links.run(seconds(silence_s), move);
+    const size_t before = got;
+    ASSERT_GT(before, 0U);
+    ASSERT_LT(before, bytes.size());
+    links.wire().set_loss(0.01);
+    const Duration took =
+        links.run(seconds(15), [&] { return move() || got > before; });
+    printf("silent for %d s in mid-run: goes on %.0f ms later\n", silence_s,
+           causeway::milliseconds(took));
+    // The round trip is longer by a queue, and a try may be lost besides.
+    EXPECT_LT(took, milliseconds(1500));
+    EXPECT_LT(links.run(seconds(30), move), seconds(30));
+    EXPECT_TRUE(room == bytes);
+  }
+}
+
 // The target's last word is that the guest runs. It closes at once, and the
 // line is silent for longer than any other end would wait.
 TEST_F(UrgentLink, TheTargetsLastWordOutlivesABlackHole) {

@@ -125,6 +125,23 @@ TEST_F(StripedControl, MessageOfASilentLaneWaitsForItsStallOnly) {
   run_until_all_arrived();
 }
 
+// Whoever closes before is not sure that the last word comes.
+TEST_F(StripedControl, MayCloseWhenThePeerHasItAndNotBefore) {
+  open({line(10e6, ms(10)), line(10e6, ms(10))});
+  EXPECT_TRUE(ends_[1]->may_close());
+  send(1, 100);
+  EXPECT_FALSE(ends_[1]->may_close());
+  // Both are silent: neither time nor patience makes it come.
+  rig_->link(0).hold(true);
+  rig_->link(1).hold(true);
+  run_for(std::chrono::seconds(10));
+  EXPECT_EQ(arrived(1), 0u);
+  EXPECT_FALSE(ends_[1]->may_close());
+  rig_->link(1).hold(false);
+  run(kNever, [&] { return ends_[1]->may_close(); });
+  EXPECT_EQ(arrived(1), 1u);
+}
+
 TEST_F(StripedControl, FarewellOvertakesNothingAndNeedsNoPatience) {
   open({line(10e6, ms(10)), line(10e6, ms(80))});
   for (int i = 0; i < 10; ++i) send(0, 100'000);
