@@ -31,7 +31,7 @@ Result<bool> RdmaBulkReceiver::poll_rdma() {
   auto moved = taker_->poll();
   if (!moved) {
     if (moved.error().code != ErrorCode::kConnectionLost) return moved;
-    spdlog::info("leaves RDMA: {}", moved.error().message);
+    spdlog::debug("leaves RDMA: {}", moved.error().message);
     leave();
     return true;
   }
