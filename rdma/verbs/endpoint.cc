@@ -62,6 +62,8 @@ void RdmaEndpoint::disconnect() {
 Status RdmaEndpoint::open(const DeviceLimits& limits) {
   CAUSEWAY_ASSIGN(const DeviceLimits device, device_limits(id_->verbs));
   limits_ = device.within(limits);
+  limit_reads(
+      static_cast<uint8_t>(std::min<uint32_t>(limits_.reads, UINT8_MAX)));
   CAUSEWAY_ASSIGN(depths_, queue_depths(limits_));
   CAUSEWAY_TRY(open_queues());
   return open_buffers();
