@@ -11,6 +11,8 @@ namespace {
 // No worker of a path's.
 constexpr uint16_t kPullWorker = kStreamsMax;
 
+constexpr int kNobodyCallsItOff = -1;
+
 }  // namespace
 
 Result<RdmaPullListener> RdmaPullListener::listen(const RdmaOptions& options) {
@@ -30,9 +32,9 @@ Result<RdmaPullListener> RdmaPullListener::listen(const RdmaOptions& options) {
 Result<std::unique_ptr<RdmaPuller>> RdmaPullListener::accept(
     std::span<std::byte> landing) {
   const Deadline deadline(options_.timeout);
-  CAUSEWAY_ASSIGN(auto endpoint,
-                  listener_.await(offer_.secret, kPullWorker,
-                                  options_.device_limits, deadline));
+  CAUSEWAY_ASSIGN(auto endpoint, listener_.await(offer_.secret, kPullWorker,
+                                                 options_.device_limits,
+                                                 kNobodyCallsItOff, deadline));
   CAUSEWAY_TRY(
       RdmaListener::accept(*endpoint, std::span<const std::byte>(), deadline));
   return RdmaPuller::open(std::move(endpoint), landing);
@@ -40,6 +42,10 @@ Result<std::unique_ptr<RdmaPuller>> RdmaPullListener::accept(
 
 Result<std::unique_ptr<RdmaExposure>> connect_exposure(
     const RdmaOffer& offer, const RdmaOptions& options) {
+  if (offer.address.empty()) {
+    return make_error(ErrorCode::kUnreachable,
+                      "the target's verbs device is not there");
+  }
   const Deadline deadline(options.timeout);
   CAUSEWAY_ASSIGN(const auto from,
                   resolve_address(options.device_address, true));
