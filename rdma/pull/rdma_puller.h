@@ -66,7 +66,8 @@ class RdmaPuller {
   // What is over; fewer than there is room for: no more now.
   size_t poll(Instant now, std::span<PullDone> out);
 
-  // Before sleeping on wait_on(), and poll() once more after it.
+  // Before sleeping on wait_on(), and poll() once more after it. Before a
+  // post() already: then nothing is between its READs and the sleep.
   void arm();
   // As BulkChannel::wait_on. Silent for kRdmaSilenceMax: poll() gives it up.
   Instant wait_on(WaitSet& set) const;

@@ -205,7 +205,7 @@ Status RdmaPuller::ask() {
 
 void RdmaPuller::arm() {
   if (broken_) return;
-  const Status armed = endpoint_->arm(is_out() || with_device_);
+  const Status armed = endpoint_->arm(/*sent_too=*/true);
   if (!armed) fail(armed.error());
 }
 

@@ -162,16 +162,19 @@ Status RdmaEndpoint::check_connection() {
 
 Result<size_t> RdmaEndpoint::poll(std::span<RdmaCompletion> out) {
   CAUSEWAY_ASSIGN(const size_t found, poll_queue(out));
-  // A system call: who polls without sleep does not pay for it every time.
-  constexpr uint32_t kEmptyPollsBetween = 64;
-  if (found == 0 && ++empty_polls_ % kEmptyPollsBetween == 0) {
+  // The manager is asked by a system call: not before each sleep, and not all
+  // the time by who does not sleep. Who was woken by it is back at once.
+  constexpr uint32_t kFirstCheck = 4;
+  constexpr uint32_t kChecksBetween = 64;
+  empty_polls_ = found == 0 ? empty_polls_ + 1 : 0;
+  if (empty_polls_ >= kFirstCheck &&
+      empty_polls_ % kChecksBetween == kFirstCheck) {
     CAUSEWAY_TRY(check_connection());
   }
   return found;
 }
 
 Status RdmaEndpoint::arm(bool sent_too) {
-  CAUSEWAY_TRY(check_connection());
   if (armed_ != Armed::kNot) CAUSEWAY_TRY(take_event());
   if (armed_ == Armed::kForAll || (armed_ != Armed::kNot && !sent_too)) {
     return {};

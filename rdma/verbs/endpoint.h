@@ -151,7 +151,7 @@ class RdmaEndpoint {
   std::string peer_ = "the peer";
   enum class Armed : uint8_t { kNot, kForMessages, kForAll };
   Armed armed_ = Armed::kNot;
-  uint32_t empty_polls_ = 0;
+  uint32_t empty_polls_ = 0;  // in a row
   std::vector<ibv_send_wr> requests_;
   std::vector<ibv_sge> pieces_;
 };
