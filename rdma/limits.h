@@ -45,6 +45,15 @@ inline constexpr uint64_t kRdmaPinnedBytesDefault = 1ull << 30;
 // A put may lie across the border of two extents.
 inline constexpr uint64_t kRdmaPinnedBytesMin = 2 * kRdmaExtentBytesMax;
 
+// READs of a queue pair on their way at once: more would wait in its send
+// queue, and each holds a resource of the device that answers.
+inline constexpr uint8_t kRdmaReadsMax = 16;
+
+// Pulls of a channel that are not complete: one for each of many vCPUs' faults,
+// and a READ for each of their pieces within the send queue.
+inline constexpr uint32_t kRdmaPullsMax = 64;
+inline constexpr uint64_t kRdmaPullBytesMax = 64u << 10;
+
 // How long a queue pair tries again what is not acknowledged: 4.096 us * 2^17,
 // 0.54 s, a try (IBA 9.7.6.1.3; a device may take up to four times that).
 inline constexpr uint8_t kRdmaTimeoutExponent = 17;
@@ -62,6 +71,10 @@ static_assert(kRdmaMessageWriteBytes >= kPutBytesMax);
 static_assert(kRdmaStagingBytes >= 2 * size_t{kPutBytesMax});
 static_assert(kRdmaStagingBytes % 4096 == 0);
 static_assert(kRdmaSendDepth > 2 * (kRdmaMessageWritesMax + 1));
+static_assert(kRdmaPullBytesMax % 4096 == 0);
+static_assert(kRdmaPullBytesMax <= kRdmaExtentBytesMax);
+static_assert(kRdmaExtentsMax > kRdmaSendDepth + 1,
+              "among so many extents one is without a READ");
 static_assert(kRdmaPinnedBytesDefault >= kRdmaPinnedBytesMin);
 
 }  // namespace causeway

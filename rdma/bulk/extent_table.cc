@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "rdma/memory/data_run.h"
+
 namespace causeway {
 namespace {
 
@@ -48,13 +50,9 @@ Result<BlockRange> ExtentTable::extent_around(RegionId region, uint64_t block) {
   if (after != extents.begin()) {
     first = std::max(first, std::prev(after)->second.range.end());
   }
-  for (uint64_t at = first; at <= block;) {
-    CAUSEWAY_ASSIGN(const BitRun run, store.next_data(at, end));
-    if (run.count == 0 || run.first > block) break;
-    if (block < run.end()) return BlockRange{region, run.first, run.count};
-    at = run.end();
-  }
-  return BlockRange{region, block, 1};
+  CAUSEWAY_ASSIGN(const DataRun run, run_around(store, block, first, end));
+  if (run.hole) return BlockRange{region, block, 1};
+  return BlockRange{region, run.blocks.first, run.blocks.count};
 }
 
 Result<Extent*> ExtentTable::add(RegionId region, uint64_t block,

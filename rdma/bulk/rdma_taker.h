@@ -11,7 +11,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "engine/guest/block_store.h"
 #include "engine/path/put_sink.h"
 #include "rdma/bulk/staging_ring.h"
+#include "rdma/memory/lent_extents.h"
 #include "rdma/verbs/rendezvous.h"
 #include "rdma/wire/record.h"
 
@@ -45,18 +45,12 @@ class RdmaTaker {
   uint64_t taken() const { return taken_; }
   FenceId fence_landed() const { return fence_landed_; }
   uint64_t wire_bytes() const { return wire_bytes_; }
-  uint64_t pinned_bytes_most() const { return pinned_bytes_most_; }
+  uint64_t pinned_bytes_most() const { return extents_.pinned_bytes_most(); }
 
   void disconnect() { endpoint_->disconnect(); }
   Instant wait_on(WaitSet& set) const { return endpoint_->wait_on(set); }
 
  private:
-  // By region and first block.
-  using Key = std::pair<RegionId, uint64_t>;
-  struct Registered {
-    uint64_t blocks = 0;
-    MemoryRegion region;
-  };
   struct Arrived {
     uint32_t buffer = 0;
     uint32_t bytes = 0;
@@ -68,10 +62,6 @@ class RdmaTaker {
   Status take_record(const RdmaRecord& record);
   Status take_plain(const Frame& frame);
   Status take_staged(const PutHead& head, uint32_t offset);
-  // extent_register.cc: system calls.
-  Result<RdmaKey> register_extent(const BlockRange& extent);
-  Status drop_extent(const BlockRange& extent);
-  Status check_extent(const BlockRange& extent) const;
   bool may_answer() const {
     return !answer_out_[answers_ % answer_out_.size()];
   }
@@ -79,13 +69,8 @@ class RdmaTaker {
 
   std::unique_ptr<RdmaEndpoint> endpoint_;
   PutSink& sink_;
-  std::vector<BlockStore*> stores_;
-  const uint64_t pinned_bytes_max_;
   StagingRing staging_;
-  std::map<Key, Registered> registered_;
-  uint64_t pinned_bytes_ = 0;
-  uint64_t pinned_bytes_most_ = 0;
-  bool refused_ = false;  // said once
+  LentExtents extents_;
 
   std::vector<Arrived> arrived_;  // messages that wait, a ring
   uint64_t arrived_head_ = 0;

@@ -1,4 +1,4 @@
-// The taker's data path. Registrations are made in rdma_taker.cc.
+// The taker's data path. Registrations are made in rdma/memory.
 #include <cstring>
 
 #include "engine/base/assert.h"
@@ -78,12 +78,12 @@ Status RdmaTaker::take_record(const RdmaRecord& record) {
     case RecordKind::kPlain:
       return take_plain(record.frame);
     case RecordKind::kWant: {
-      CAUSEWAY_ASSIGN(const RdmaKey key, register_extent(record.extent));
+      CAUSEWAY_ASSIGN(const RdmaKey key, extents_.lend(record.extent));
       answer_.add(key);
       return {};
     }
     case RecordKind::kDrop:
-      return drop_extent(record.extent);
+      return extents_.take_back(record.extent);
   }
   return {};
 }

@@ -13,7 +13,8 @@ DeviceLimits DeviceLimits::within(const DeviceLimits& other) const {
   return {std::min(queue_pair_requests, other.queue_pair_requests),
           std::min(completions, other.completions),
           std::min(registrations, other.registrations),
-          std::min(registration_bytes, other.registration_bytes)};
+          std::min(registration_bytes, other.registration_bytes),
+          std::min(reads, other.reads)};
 }
 
 Result<DeviceLimits> device_limits(ibv_context* device) {
@@ -22,10 +23,12 @@ Result<DeviceLimits> device_limits(ibv_context* device) {
     return errno_error(error, fmt::format("asking {} for its limits",
                                           ibv_get_device_name(device->device)));
   }
-  return DeviceLimits{static_cast<uint32_t>(std::max(found.max_qp_wr, 0)),
-                      static_cast<uint32_t>(std::max(found.max_cqe, 0)),
-                      static_cast<uint32_t>(std::max(found.max_mr, 0)),
-                      found.max_mr_size};
+  return DeviceLimits{
+      static_cast<uint32_t>(std::max(found.max_qp_wr, 0)),
+      static_cast<uint32_t>(std::max(found.max_cqe, 0)),
+      static_cast<uint32_t>(std::max(found.max_mr, 0)), found.max_mr_size,
+      static_cast<uint32_t>(std::max(
+          std::min(found.max_qp_init_rd_atom, found.max_qp_rd_atom), 0))};
 }
 
 // A message takes one request for its records, its WRITEs the others.

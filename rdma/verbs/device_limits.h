@@ -14,6 +14,9 @@ struct DeviceLimits {
   uint32_t completions = UINT32_MAX;          // max_cqe
   uint32_t registrations = UINT32_MAX;        // max_mr
   uint64_t registration_bytes = UINT64_MAX;   // max_mr_size
+  // On their way at once, started and answered: the less of max_qp_init_rd_atom
+  // and max_qp_rd_atom.
+  uint32_t reads = UINT32_MAX;
 
   // The less of each.
   DeviceLimits within(const DeviceLimits& other) const;

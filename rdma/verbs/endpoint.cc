@@ -62,6 +62,8 @@ void RdmaEndpoint::disconnect() {
 Status RdmaEndpoint::open(const DeviceLimits& limits) {
   CAUSEWAY_ASSIGN(const DeviceLimits device, device_limits(id_->verbs));
   limits_ = device.within(limits);
+  limit_reads(
+      static_cast<uint8_t>(std::min<uint32_t>(limits_.reads, UINT8_MAX)));
   CAUSEWAY_ASSIGN(depths_, queue_depths(limits_));
   CAUSEWAY_TRY(open_queues());
   return open_buffers();
@@ -160,7 +162,15 @@ Status RdmaEndpoint::check_connection() {
 
 Result<size_t> RdmaEndpoint::poll(std::span<RdmaCompletion> out) {
   CAUSEWAY_ASSIGN(const size_t found, poll_queue(out));
-  if (found == 0) CAUSEWAY_TRY(check_connection());
+  // The manager is asked by a system call: not before each sleep, and not all
+  // the time by who does not sleep. Who was woken by it is back at once.
+  constexpr uint32_t kFirstCheck = 4;
+  constexpr uint32_t kChecksBetween = 64;
+  empty_polls_ = found == 0 ? empty_polls_ + 1 : 0;
+  if (empty_polls_ >= kFirstCheck &&
+      empty_polls_ % kChecksBetween == kFirstCheck) {
+    CAUSEWAY_TRY(check_connection());
+  }
   return found;
 }
 

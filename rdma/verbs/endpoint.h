@@ -1,9 +1,12 @@
 // RdmaEndpoint: one end of a reliable connection (RC, IBA 9.7): a queue pair
 // with its completion queue, and buffers for the messages that it sends and
-// takes. Either end may WRITE into what the other has registered for that.
+// takes. Either end may WRITE into what the other has registered for that, or
+// READ from it.
 //
 //   post()   WRITE, WRITE, ..., SEND of a message    one doorbell, one signal
+//   read()   a READ                                 the same
 //   poll()   kSent: the message and its WRITEs are with the peer's device
+//            kRead: what was wanted lies here
 //            kReceived: the peer's message lies in a buffer, and what it wrote
 //            before has landed (RC keeps that order)
 //
@@ -11,6 +14,7 @@
 // good for nothing but to be destroyed. It outlives what it has registered.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,10 +39,18 @@ struct RdmaWrite {
   uint32_t bytes = 0;
 };
 
+struct RdmaRead {
+  uint64_t from = 0;  // virtual address there
+  uint32_t remote_key = 0;
+  uint64_t to = 0;  // virtual address here, inside a registration to write to
+  uint32_t local_key = 0;
+  uint32_t bytes = 0;
+};
+
 struct RdmaCompletion {
-  enum class Kind : uint8_t { kSent, kReceived };
+  enum class Kind : uint8_t { kSent, kReceived, kRead };
   Kind kind = Kind::kSent;
-  uint32_t buffer = 0;  // of the endpoint's, of that kind
+  uint32_t buffer = 0;  // of the endpoint's, of that kind; kRead: the tag
   uint32_t bytes = 0;   // of a message that came
 };
 
@@ -73,6 +85,8 @@ class RdmaEndpoint {
   // request each. The caller keeps within depths().requests.
   Status post(std::span<const RdmaWrite> writes, uint32_t buffer,
               uint32_t bytes);
+  // One work request; READs complete in the order in which they were posted.
+  Status read(const RdmaRead& wanted, uint32_t tag);
   // The buffer may be filled by the peer again.
   Status take_again(uint32_t buffer);
 
@@ -86,11 +100,19 @@ class RdmaEndpoint {
   void disconnect();
 
   // Before sleeping, and poll() once more after it: wakes when the peer's next
-  // message comes or the connection breaks; `sent_too`: also for kSent.
+  // message comes or the connection breaks; `sent_too`: also for kSent
+  // and kRead.
   Status arm(bool sent_too);
 
   // As BulkChannel::wait_on, once arm()ed.
   Instant wait_on(WaitSet& set) const;
+
+  // READs on their way at once, as both ends agree: before the connection is
+  // made what this end would like, or less if the peer says so.
+  uint8_t reads_max() const { return reads_max_; }
+  void limit_reads(uint8_t reads_max) {
+    reads_max_ = std::min(reads_max_, reads_max);
+  }
 
   // Set-up alone.
   rdma_cm_id* id() const { return id_.get(); }
@@ -125,9 +147,11 @@ class RdmaEndpoint {
 
   DeviceLimits limits_;
   QueueDepths depths_;
+  uint8_t reads_max_ = kRdmaReadsMax;
   std::string peer_ = "the peer";
   enum class Armed : uint8_t { kNot, kForMessages, kForAll };
   Armed armed_ = Armed::kNot;
+  uint32_t empty_polls_ = 0;  // in a row
   std::vector<ibv_send_wr> requests_;
   std::vector<ibv_sge> pieces_;
 };

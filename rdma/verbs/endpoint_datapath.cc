@@ -7,8 +7,15 @@
 namespace causeway {
 namespace {
 
-// A work request's name: what it was, and its buffer.
+// A work request's name: what it was, and its buffer or tag.
 constexpr uint64_t kSentBit = uint64_t{1} << 32;
+constexpr uint64_t kReadBit = uint64_t{1} << 33;
+
+RdmaCompletion::Kind kind_of(uint64_t request) {
+  if ((request & kReadBit) != 0) return RdmaCompletion::Kind::kRead;
+  return (request & kSentBit) != 0 ? RdmaCompletion::Kind::kSent
+                                   : RdmaCompletion::Kind::kReceived;
+}
 
 }  // namespace
 
@@ -39,6 +46,23 @@ Status RdmaEndpoint::post(std::span<const RdmaWrite> writes, uint32_t buffer,
   message.num_sge = 1;
   ibv_send_wr* bad = nullptr;
   if (ibv_post_send(id_->qp, requests_.data(), &bad) != 0) {
+    return broken("ibv_post_send");
+  }
+  return {};
+}
+
+Status RdmaEndpoint::read(const RdmaRead& wanted, uint32_t tag) {
+  ibv_sge piece{wanted.to, wanted.bytes, wanted.local_key};
+  ibv_send_wr request{};
+  request.wr_id = kReadBit | tag;
+  request.opcode = IBV_WR_RDMA_READ;
+  request.send_flags = IBV_SEND_SIGNALED;
+  request.sg_list = &piece;
+  request.num_sge = 1;
+  request.wr.rdma.remote_addr = wanted.from;
+  request.wr.rdma.rkey = wanted.remote_key;
+  ibv_send_wr* bad = nullptr;
+  if (ibv_post_send(id_->qp, &request, &bad) != 0) {
     return broken("ibv_post_send");
   }
   return {};
@@ -75,10 +99,10 @@ Result<size_t> RdmaEndpoint::poll_queue(std::span<RdmaCompletion> out) {
                         "the RDMA connection to {} broke: {}", peer_,
                         ibv_wc_status_str(one.status));
     }
-    const bool sent = (one.wr_id & kSentBit) != 0;
-    out[static_cast<size_t>(i)] = {
-        sent ? RdmaCompletion::Kind::kSent : RdmaCompletion::Kind::kReceived,
-        static_cast<uint32_t>(one.wr_id), sent ? 0 : one.byte_len};
+    const auto kind = kind_of(one.wr_id);
+    const bool received = kind == RdmaCompletion::Kind::kReceived;
+    out[static_cast<size_t>(i)] = {kind, static_cast<uint32_t>(one.wr_id),
+                                   received ? one.byte_len : 0};
   }
   return static_cast<size_t>(found);
 }

@@ -71,6 +71,7 @@ struct Event {
   rdma_cm_id* id = nullptr;
   std::vector<std::byte> said;
   bool knows = false;
+  uint8_t reads = 0;  // of a request: what the peer can start and answer
 };
 
 Result<Event> next_event(rdma_event_channel* events, const Deadline& deadline,
@@ -85,8 +86,9 @@ Result<Event> next_event(rdma_event_channel* events, const Deadline& deadline,
       if (errno == EAGAIN || errno == EINTR) continue;
       return errno_error(errno, "rdma_get_cm_event");
     }
-    Event copy{event->event, event->status, event->id, {}, false};
+    Event copy{event->event, event->status, event->id, {}, false, 0};
     const rdma_conn_param& param = event->param.conn;
+    copy.reads = std::min(param.initiator_depth, param.responder_resources);
     if (param.private_data != nullptr) {
       const auto* said = static_cast<const std::byte*>(param.private_data);
       copy.said.assign(said, said + param.private_data_len);
@@ -126,9 +128,9 @@ Result<Event> expect_event(rdma_event_channel* events, rdma_cm_event_type want,
                     rdma_event_str(event.type), event.status);
 }
 
-rdma_conn_param connection_parameters() {
+rdma_conn_param connection_parameters(const RdmaEndpoint& endpoint) {
   rdma_conn_param param{};
-  param.initiator_depth = param.responder_resources = 1;
+  param.initiator_depth = param.responder_resources = endpoint.reads_max();
   param.retry_count = kRdmaRetries;
   // A receive that is not there yet comes: no limit of its own.
   param.rnr_retry_count = 7;
@@ -166,12 +168,11 @@ Status resolve(rdma_cm_id* id, rdma_event_channel* events,
 
 }  // namespace
 
-Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
-                                        const SocketAddress& to,
-                                        const RdmaSecret& secret,
-                                        uint16_t worker,
-                                        const DeviceLimits& limits,
-                                        const Deadline& deadline) {
+Result<PlainConnection> connect_plain(const SocketAddress& from,
+                                      const SocketAddress& to,
+                                      const RdmaSecret& secret, uint16_t worker,
+                                      const DeviceLimits& limits,
+                                      const Deadline& deadline) {
   CAUSEWAY_ASSIGN(EventChannel events, open_events());
   CAUSEWAY_ASSIGN(ConnectionId id, open_id(events));
   CAUSEWAY_TRY(resolve(id.get(), events.get(), from, to, deadline));
@@ -179,17 +180,28 @@ Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
                   RdmaEndpoint::make(std::move(id), std::move(events), limits));
   endpoint->set_peer(to.text());
   const auto request = encode_request(secret, worker);
-  rdma_conn_param param = connection_parameters();
+  rdma_conn_param param = connection_parameters(*endpoint);
   param.private_data = request.data();
   param.private_data_len = static_cast<uint8_t>(request.size());
   if (rdma_connect(endpoint->id(), &param) != 0) {
     return errno_error(errno, "rdma_connect");
   }
-  CAUSEWAY_ASSIGN(const Event event,
+  CAUSEWAY_ASSIGN(Event event,
                   expect_event(endpoint->events(), RDMA_CM_EVENT_ESTABLISHED,
                                to, deadline));
-  CAUSEWAY_ASSIGN(const RdmaWelcome welcome, decode_rdma_welcome(event.said));
-  return RdmaConnection{std::move(endpoint), welcome};
+  return PlainConnection{std::move(endpoint), std::move(event.said)};
+}
+
+Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
+                                        const SocketAddress& to,
+                                        const RdmaSecret& secret,
+                                        uint16_t worker,
+                                        const DeviceLimits& limits,
+                                        const Deadline& deadline) {
+  CAUSEWAY_ASSIGN(auto made,
+                  connect_plain(from, to, secret, worker, limits, deadline));
+  CAUSEWAY_ASSIGN(const RdmaWelcome welcome, decode_rdma_welcome(made.said));
+  return RdmaConnection{std::move(made.endpoint), welcome};
 }
 
 Result<RdmaListener> RdmaListener::listen(const std::string& address) {
@@ -236,16 +248,19 @@ Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
     if (rdma_migrate_id(id.get(), own.get()) != 0) {
       return errno_error(errno, "rdma_migrate_id");
     }
-    return RdmaEndpoint::make(std::move(id), std::move(own), limits);
+    CAUSEWAY_ASSIGN(auto endpoint,
+                    RdmaEndpoint::make(std::move(id), std::move(own), limits));
+    endpoint->limit_reads(event.reads);
+    return endpoint;
   }
 }
 
-Status RdmaListener::accept(RdmaEndpoint& endpoint, const RdmaWelcome& welcome,
+Status RdmaListener::accept(RdmaEndpoint& endpoint,
+                            std::span<const std::byte> said,
                             const Deadline& deadline) {
-  const auto answer = encode_rdma_welcome(welcome);
-  rdma_conn_param param = connection_parameters();
-  param.private_data = answer.data();
-  param.private_data_len = static_cast<uint8_t>(answer.size());
+  rdma_conn_param param = connection_parameters(endpoint);
+  param.private_data = said.data();
+  param.private_data_len = static_cast<uint8_t>(said.size());
   set_ack_timeout(endpoint.id());
   if (rdma_accept(endpoint.id(), &param) != 0) {
     return errno_error(errno, "rdma_accept");

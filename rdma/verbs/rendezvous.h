@@ -16,7 +16,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/path/socket_address.h"
@@ -25,6 +27,12 @@
 #include "rdma/wire/offer.h"
 
 namespace causeway {
+
+// What the target said when it let the connection in; rdma_cm pads it.
+struct PlainConnection {
+  std::unique_ptr<RdmaEndpoint> endpoint;
+  std::vector<std::byte> said;
+};
 
 struct RdmaConnection {
   std::unique_ptr<RdmaEndpoint> endpoint;
@@ -40,6 +48,13 @@ Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
                                         uint16_t worker,
                                         const DeviceLimits& limits,
                                         const Deadline& deadline);
+
+// The same for who has no ring to be told of.
+Result<PlainConnection> connect_plain(const SocketAddress& from,
+                                      const SocketAddress& to,
+                                      const RdmaSecret& secret, uint16_t worker,
+                                      const DeviceLimits& limits,
+                                      const Deadline& deadline);
 
 class RdmaListener {
  public:
@@ -59,6 +74,10 @@ class RdmaListener {
                                               const Deadline& deadline);
   // Lets it in: from here on the source may send.
   static Status accept(RdmaEndpoint& endpoint, const RdmaWelcome& welcome,
+                       const Deadline& deadline) {
+    return accept(endpoint, encode_rdma_welcome(welcome), deadline);
+  }
+  static Status accept(RdmaEndpoint& endpoint, std::span<const std::byte> said,
                        const Deadline& deadline);
 
  private:

@@ -23,12 +23,13 @@
 //   +-------+------+---+-------+------------------ - -
 //   | magic | keys | 0 | taken | keys, 32 bytes each
 //   +-------+------+---+-------+------------------ - -
-//   a key:  region u16, registered u16, blocks u32, first u64, address u64,
-//           key u32, 0 u32
+//   a key:  region u16, state u16, blocks u32, first u64, address u64,
+//           key u32, 0 u32; state: 0 refused, 1 registered, 2 a hole
 //
 // `taken`: everything that messages 1 to `taken` speak of has landed. A want is
-// answered with the message it came in. Pure functions; decoding treats every
-// byte as hostile.
+// answered with the message it came in. Who pulls (rdma/pull) says and hears
+// the same, wants and drops alone. Pure functions; decoding treats every byte
+// as hostile.
 #pragma once
 
 #include <cstddef>
@@ -57,13 +58,14 @@ struct RdmaRecord {
   BlockRange extent;            // kWant, kDrop
 };
 
-// The target's registration of an extent. Not registered: it could not; what
-// belongs there is staged.
+// A registration of an extent. Not registered: it could not (what belongs there
+// is staged), or need not, a hole: who lends memory to be read says so.
 struct RdmaKey {
   BlockRange extent;
   bool registered = false;
   uint64_t address = 0;  // of the extent's first byte, over there
   uint32_t key = 0;
+  bool hole = false;
 };
 
 inline constexpr size_t kRdmaMessageHeadBytes = 16;

@@ -12,6 +12,10 @@ static_assert(std::endian::native == std::endian::little,
 
 constexpr uint32_t kMessageMagic = 0x4d'52'57'43;  // "CWRM"
 constexpr uint32_t kAnswerMagic = 0x41'52'57'43;   // "CWRA"
+// A key's states.
+constexpr uint16_t kRefused = 0;
+constexpr uint16_t kRegistered = 1;
+constexpr uint16_t kHole = 2;
 constexpr uint64_t kBlocksMax = kRegionBytesMax / kBlockBytes;
 constexpr uint64_t kExtentBlocksMax = kRdmaExtentBytesMax / kBlockBytes;
 
@@ -150,7 +154,7 @@ void RdmaAnswerWriter::add(const RdmaKey& key) {
   std::byte* at = buffer_.data() + kRdmaAnswerHeadBytes + keys_ * kRdmaKeyBytes;
   std::memset(at, 0, kRdmaKeyBytes);
   store_extent(at, key.extent);
-  store(at + 2, static_cast<uint16_t>(key.registered ? 1 : 0));
+  store(at + 2, key.registered ? kRegistered : key.hole ? kHole : kRefused);
   store(at + 16, key.address);
   store(at + 24, key.key);
   ++keys_;
@@ -192,7 +196,9 @@ Result<RdmaKey> RdmaAnswerReader::next() {
   --left_;
   RdmaKey key;
   CAUSEWAY_ASSIGN(key.extent, load_extent(at));
-  key.registered = load<uint16_t>(at + 2) == 1;
+  const auto state = load<uint16_t>(at + 2);
+  key.registered = state == kRegistered;
+  key.hole = state == kHole;
   key.address = load<uint64_t>(at + 16);
   key.key = load<uint32_t>(at + 24);
   return key;

@@ -83,6 +83,7 @@ void check_answer(std::span<const std::byte> bytes) {
     const auto key = reader->next();
     if (!key) return;
     CAUSEWAY_ASSERT(key->extent.end() <= kBlocksMax);
+    CAUSEWAY_ASSERT(!(key->registered && key->hole));
   }
 }
 

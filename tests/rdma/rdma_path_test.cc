@@ -4,9 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <chrono>
@@ -15,8 +13,8 @@
 #include <random>
 #include <thread>
 
-#include "engine/base/unique_fd.h"
 #include "rdma/rdma_connector.h"
+#include "tests/rdma/guest_ram.h"
 #include "tests/rdma/rdma_lab.h"
 
 namespace causeway {
@@ -27,43 +25,10 @@ using testing::HasSubstr;
 constexpr uint64_t kMiB = 1u << 20;
 constexpr uint64_t kPutBlocks = kPutBytesMax / kBlockBytes;
 
-// A guest's RAM and its store, as a mover has it.
-struct Ram {
-  explicit Ram(uint64_t ram_bytes)
-      : bytes(ram_bytes), fd(::memfd_create("ram", MFD_CLOEXEC)) {
-    EXPECT_EQ(::ftruncate(fd.get(), static_cast<off_t>(bytes)), 0);
-    store = RamStore::open({0, RegionKind::kRam, "ram0", bytes, 4096}, fd.get())
-                .value();
-  }
-  std::span<std::byte> memory() { return store->mapped(); }
-  void fill(uint64_t first_block, uint64_t blocks, uint64_t seed) {
-    std::mt19937_64 random(seed);
-    std::byte* at = memory().data() + first_block * kBlockBytes;
-    for (uint64_t i = 0; i < blocks * kBlockBytes; i += 8) {
-      const uint64_t word = random();
-      std::memcpy(at + i, &word, sizeof word);
-    }
-  }
-  uint64_t allocated_bytes() const {
-    struct stat info {};
-    EXPECT_EQ(::fstat(fd.get(), &info), 0);
-    return static_cast<uint64_t>(info.st_blocks) * 512;
-  }
-  Put put(uint64_t first, uint64_t blocks, Version version = 1) {
-    return {{PutKind::kRaw, 0, version, first, static_cast<uint32_t>(blocks),
-             static_cast<uint32_t>(blocks * kBlockBytes)},
-            memory().subspan(first * kBlockBytes, blocks * kBlockBytes)};
-  }
-
-  uint64_t bytes;
-  UniqueFd fd;
-  std::unique_ptr<RamStore> store;
-};
-
 // Takes what a device has written as landed, and counts what came by copy.
 class RamSink final : public PutSink {
  public:
-  explicit RamSink(Ram& ram) : ram_(ram) {}
+  explicit RamSink(GuestRam& ram) : ram_(ram) {}
   Result<std::span<std::byte>> begin(const PutHead& head) override {
     return ram_.memory().subspan(head.first_block * kBlockBytes,
                                  head.payload_bytes);
@@ -81,14 +46,14 @@ class RamSink final : public PutSink {
   uint64_t copied_bytes = 0;
 
  private:
-  Ram& ram_;
+  GuestRam& ram_;
 };
 
 class RdmaPathTest : public testing::Test {
  protected:
   void open(uint64_t bytes, uint64_t pinned_bytes_max) {
-    source_ = std::make_unique<Ram>(bytes);
-    target_ = std::make_unique<Ram>(bytes);
+    source_ = std::make_unique<GuestRam>(bytes);
+    target_ = std::make_unique<GuestRam>(bytes);
     sink_ = std::make_unique<RamSink>(*target_);
     RdmaLabShape shape;
     shape.pinned_bytes_max = pinned_bytes_max;
@@ -148,8 +113,8 @@ class RdmaPathTest : public testing::Test {
 
   const uint64_t seed_ = std::random_device{}();
   testing::ScopedTrace trace_{__FILE__, __LINE__, std::to_string(seed_)};
-  std::unique_ptr<Ram> source_;
-  std::unique_ptr<Ram> target_;
+  std::unique_ptr<GuestRam> source_;
+  std::unique_ptr<GuestRam> target_;
   std::unique_ptr<RamSink> sink_;
   std::unique_ptr<RdmaLab> lab_;
   std::unique_ptr<BulkChannel> channel_;

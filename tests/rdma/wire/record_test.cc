@@ -115,18 +115,24 @@ TEST(RdmaRecordTest, AnswersCarryKeys) {
   const BlockRange extent{1, 512, 100};
   writer.add({extent, true, 0x7f0012345000, 0xbeef});
   writer.add({{1, 1024, 1}, false, 0, 0});
+  writer.add({{1, 1025, 9}, false, 0, 0, true});
   const uint32_t bytes = writer.finish(17);
   auto reader = RdmaAnswerReader::open(std::span(buffer).first(bytes));
   ASSERT_TRUE(reader);
   EXPECT_EQ(reader->taken(), 17u);
-  ASSERT_EQ(reader->left(), 2u);
+  ASSERT_EQ(reader->left(), 3u);
   const auto key = reader->next();
   ASSERT_TRUE(key);
   EXPECT_EQ(key->extent, extent);
   EXPECT_TRUE(key->registered);
   EXPECT_EQ(key->address, 0x7f0012345000u);
   EXPECT_EQ(key->key, 0xbeefu);
-  EXPECT_FALSE(reader->next().value().registered);
+  EXPECT_FALSE(key->hole);
+  const auto refused = reader->next();
+  EXPECT_FALSE(refused.value().registered || refused.value().hole);
+  const auto hole = reader->next();
+  EXPECT_TRUE(hole.value().hole);
+  EXPECT_FALSE(hole.value().registered);
   EXPECT_FALSE(RdmaAnswerReader::open(std::span(buffer).first(bytes - 1)));
   EXPECT_FALSE(RdmaMessageReader::open(std::span(buffer).first(bytes)));
 }
