@@ -9,10 +9,11 @@
 namespace causeway {
 
 // The target tells an end in order by that word, even if what it answers finds
-// nobody.
+// nobody. Before the queue pair goes: the word has then arrived when the answer
+// to that meets a closed socket.
 RdmaBulkChannel::~RdmaBulkChannel() {
   if (state_ != State::kRdma) return;
-  leave("it ends");
+  switching_.say({SwitchOver::Kind::kPleaseLeave, 0});
   [[maybe_unused]] const auto said = switching_.flush();
 }
 

@@ -20,7 +20,7 @@ Result<bool> RdmaBulkReceiver::poll(Instant now) {
 }
 
 Result<bool> RdmaBulkReceiver::poll_state(Instant now) {
-  if (state_ == State::kStream) return stream_->poll(now);
+  if (state_ == State::kStream) return poll_stream(now);
   if (state_ == State::kRdma) return poll_rdma();
   return poll_left();
 }
@@ -68,13 +68,27 @@ Result<bool> RdmaBulkReceiver::poll_left() {
   return true;
 }
 
+// A source that asked to leave and hung up has said all: our answer, which it
+// did not wait for, may have made its end a reset.
+Result<bool> RdmaBulkReceiver::poll_stream(Instant now) {
+  if (hung_up_) return false;
+  auto moved = stream_->poll(now);
+  if (moved || moved.error().code != ErrorCode::kConnectionLost ||
+      stream_->wire_bytes() > 0) {
+    return moved;
+  }
+  hung_up_ = true;
+  return false;
+}
+
 Status RdmaBulkReceiver::withdraw() {
   if (state_ == State::kRdma && !closed()) leave();
   return {};
 }
 
 bool RdmaBulkReceiver::closed() const {
-  return stream_ != nullptr ? stream_->closed() : switching_.closed();
+  if (stream_ != nullptr) return hung_up_ || stream_->closed();
+  return switching_.closed();
 }
 
 FenceId RdmaBulkReceiver::fence_landed() const {

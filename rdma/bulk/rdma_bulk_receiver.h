@@ -35,6 +35,7 @@ class RdmaBulkReceiver final : public BulkReceiver {
   Result<bool> poll_state(Instant now);
   Result<bool> poll_rdma();
   Result<bool> poll_left();
+  Result<bool> poll_stream(Instant now);
   void leave();
 
   State state_ = State::kRdma;
@@ -42,6 +43,7 @@ class RdmaBulkReceiver final : public BulkReceiver {
   SwitchingStream switching_;
   PutSink& sink_;
   bool source_knows_ = false;
+  bool hung_up_ = false;  // ... and has nothing more to say
   std::unique_ptr<StreamBulkReceiver> stream_;
   std::optional<Error> broken_;  // what every later poll() returns
 };
