@@ -211,7 +211,6 @@ class BareArm {
     const Instant began = monotonic_now();
     const RdmaSecret secret{std::byte{9}};
     auto listener = must(RdmaListener::listen(at_.target + ":0"));
-    RdmaWelcome welcome;
     std::atomic<bool> over{false};
     std::thread target([&] {
       const Deadline deadline(kPatience);

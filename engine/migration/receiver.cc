@@ -12,7 +12,8 @@ Instant Receiver::step(Instant now) {
   if (!moved) {
     failure_ = std::move(moved).error();
     failed_.store(true, std::memory_order_release);
-    note_withdrawn();  // a channel that broke places nothing
+    // A channel that broke places nothing; one that could not withdraw may.
+    if (!withdraw_failed_) note_withdrawn();
     session_wake_.notify();
     return kNever;
   }
@@ -30,7 +31,9 @@ Status Receiver::withdraw_if_wanted() {
   if (!withdraw_wanted_.load(std::memory_order_acquire) || withdrawn()) {
     return {};
   }
+  withdraw_failed_ = true;
   CAUSEWAY_TRY(bulk_.withdraw());
+  withdraw_failed_ = false;
   note_withdrawn();
   return {};
 }

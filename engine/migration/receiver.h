@@ -44,6 +44,7 @@ class Receiver final : public Stepper {
   std::atomic<uint64_t> wire_bytes_{0};
   std::atomic<bool> withdraw_wanted_{false};
   std::atomic<bool> withdrawn_{false};
+  bool withdraw_failed_ = false;  // the worker's
   std::atomic<bool> stopping_{false};
   std::atomic<bool> failed_{false};
   Error failure_;

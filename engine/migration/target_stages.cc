@@ -135,7 +135,9 @@ Result<TargetSession::Outcome> TargetSession::step_record_prepared(
     Instant now) {
   // From here on the guest may run: no device may still write its memory.
   for (const auto& receiver : receivers_) {
-    if (!receiver->withdrawn()) return Outcome::kWait;
+    if (receiver->withdrawn()) continue;
+    if (receiver->failure() != nullptr) return *receiver->failure();
+    return Outcome::kWait;
   }
   prepared_.disk_sync = lap(now);
   CAUSEWAY_TRY(journal_.record(CommitmentRecord::kPrepared, {}));

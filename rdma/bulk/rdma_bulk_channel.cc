@@ -118,11 +118,15 @@ Status RdmaBulkChannel::poll_replaying(Instant now) {
                       stream_->post(std::span(&item->put, 1)));
       posted = taken == 1;
     }
-    if (!posted) {
-      CAUSEWAY_ASSIGN(streamed_, stream_->poll(now));
-      return {};
+    if (posted) {
+      poster_->pop_unlanded();
+      continue;
     }
-    poster_->pop_unlanded();
+    const uint64_t before = streamed_.wire_bytes;
+    CAUSEWAY_ASSIGN(streamed_, stream_->poll(now));
+    // Nothing went: something is unsent, and room for it wakes us. If all went,
+    // nothing would.
+    if (streamed_.wire_bytes == before) return {};
   }
   state_ = State::kStream;
   return {};

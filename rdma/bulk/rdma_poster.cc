@@ -33,7 +33,12 @@ Status RdmaPoster::open(const RdmaPosterOptions& options) {
       staging_,
       StagingRing::open(*endpoint_, welcome_.staging_bytes, /*access=*/0));
   if (options.scratch.empty()) return {};
-  CAUSEWAY_ASSIGN(scratch_key_, endpoint_->register_memory(options.scratch, 0));
+  auto key = endpoint_->register_memory(options.scratch, 0);
+  if (key) {
+    scratch_key_ = std::move(key).value();
+  } else {
+    scratch_ = {};  // what lies there is copied
+  }
   return {};
 }
 

@@ -34,8 +34,14 @@ Result<bool> RdmaPoster::poll(Instant now) {
                       "{} has acknowledged nothing for {:.1f} s", peer(),
                       seconds(now - acknowledged_at_));
   }
-  CAUSEWAY_TRY(endpoint_->arm(waits_for_device_));
-  return move(now);
+  // What comes in between may leave nothing but kSent to wait for.
+  for (bool any = false;;) {
+    const bool sent_too = waits_for_device_;
+    CAUSEWAY_TRY(endpoint_->arm(sent_too));
+    CAUSEWAY_ASSIGN(const bool again, move(now));
+    any |= again;
+    if (sent_too || !waits_for_device_) return any;
+  }
 }
 
 Instant RdmaPoster::wait_on(WaitSet& set) const {

@@ -9,8 +9,14 @@ namespace causeway {
 Result<bool> RdmaTaker::poll() {
   CAUSEWAY_ASSIGN(const bool moved, move());
   if (moved) return true;
-  CAUSEWAY_TRY(endpoint_->arm(arrived_tail_ < arrived_head_));
-  return move();
+  // What comes in between may leave nothing but kSent to wait for.
+  for (bool any = false;;) {
+    const bool sent_too = arrived_tail_ < arrived_head_;
+    CAUSEWAY_TRY(endpoint_->arm(sent_too));
+    CAUSEWAY_ASSIGN(const bool again, move());
+    any |= again;
+    if (sent_too || arrived_tail_ == arrived_head_) return any;
+  }
 }
 
 // Whether a message was taken.

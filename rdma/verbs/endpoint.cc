@@ -13,14 +13,6 @@ namespace {
 
 constexpr size_t kPageBytes = 4096;
 
-Status set_nonblocking(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-    return errno_error(errno, "fcntl of a verbs channel");
-  }
-  return {};
-}
-
 // ENOMEM and EPERM are what the kernel says when RLIMIT_MEMLOCK is too small.
 Error registration_error(int errno_value, size_t bytes) {
   rlimit limit{};
@@ -39,6 +31,14 @@ Error registration_error(int errno_value, size_t bytes) {
 
 }  // namespace
 
+Status set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return errno_error(errno, "fcntl of a verbs channel");
+  }
+  return {};
+}
+
 void RdmaEndpoint::Free::operator()(std::byte* memory) const {
   std::free(memory);
 }
@@ -56,7 +56,10 @@ RdmaEndpoint::~RdmaEndpoint() { disconnect(); }
 void RdmaEndpoint::disconnect() {
   if (id_ == nullptr || id_->qp == nullptr) return;
   rdma_disconnect(id_.get());
-  rdma_destroy_qp(id_.get());
+  // rdma_destroy_qp() would not say whether it is gone; what cannot be taken
+  // from the device by us goes with the process.
+  CAUSEWAY_ASSERT(ibv_destroy_qp(id_->qp) == 0);
+  id_->qp = nullptr;
 }
 
 Status RdmaEndpoint::open(const DeviceLimits& limits) {

@@ -31,6 +31,9 @@
 
 namespace causeway {
 
+// Of a channel of libibverbs or librdmacm: taking from it does not wait.
+Status set_nonblocking(int fd);
+
 struct RdmaWrite {
   uint64_t from = 0;  // virtual address here, inside a registration
   uint32_t local_key = 0;

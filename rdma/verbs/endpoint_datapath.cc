@@ -101,6 +101,13 @@ Result<size_t> RdmaEndpoint::poll_queue(std::span<RdmaCompletion> out) {
     }
     const auto kind = kind_of(one.wr_id);
     const bool received = kind == RdmaCompletion::Kind::kReceived;
+    // A WRITE with immediate takes a buffer too, and may be longer than it.
+    if (received &&
+        (one.opcode != IBV_WC_RECV || one.byte_len > kRdmaMessageBytes)) {
+      return make_error(ErrorCode::kPeerBroken,
+                        "{} sent {} bytes that are no message", peer_,
+                        one.byte_len);
+    }
     out[static_cast<size_t>(i)] = {kind, static_cast<uint32_t>(one.wr_id),
                                    received ? one.byte_len : 0};
   }

@@ -53,6 +53,9 @@ Result<EventChannel> open_events() {
                        "rdma_create_event_channel (is rdma_ucm loaded, "
                        "and /dev/infiniband readable?)");
   }
+  // rdma_get_cm_event() waits for the next event by itself where it cannot set
+  // a request up.
+  CAUSEWAY_TRY(set_nonblocking(events->fd));
   return events;
 }
 
@@ -107,8 +110,13 @@ Status await_request(int events_fd, int called_off_fd,
   while (::poll(waiting.data(), waiting.size(), -1) < 0) {
     CAUSEWAY_ASSERT(errno == EINTR);
   }
-  if (waiting[0].revents == 0 && waiting[1].revents != 0) {
+  // Before the requests, of which strangers may send many.
+  if (waiting[1].revents != 0) {
     return make_error(ErrorCode::kCancelled, "the source cannot come by RDMA");
+  }
+  if (waiting[2].revents != 0) {
+    return make_error(ErrorCode::kTimeout,
+                      "the source did not come by RDMA in time");
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // Sources that do not keep to the rules, on real verbs (tests/labs/rdma): who
 // does not know the secret, and who knows it and says what must not be.
 #include <gtest/gtest.h>
+#include <infiniband/verbs.h>
 
 #include <array>
 #include <chrono>
@@ -72,6 +73,10 @@ class RdmaHostileTest : public testing::Test {
     RdmaEndpoint& endpoint = *connection_->endpoint;
     const uint32_t bytes = write(endpoint.outgoing(buffer));
     EXPECT_TRUE(endpoint.post({}, buffer, bytes));
+    return what_the_target_says();
+  }
+
+  Result<bool> what_the_target_says() {
     const Instant until = monotonic_now() + kPatience;
     while (monotonic_now() < until) {
       auto moved = receiver_->poll(monotonic_now());
@@ -114,6 +119,26 @@ TEST_F(RdmaHostileTest, NoiseEndsTheChannel) {
     std::memset(out.data(), 0x5a, out.size());
     return static_cast<uint32_t>(out.size());
   }));
+}
+
+// It takes a buffer of the target's as a message does, and is longer than that.
+TEST_F(RdmaHostileTest, AWriteWithImmediateIsNoMessage) {
+  RdmaEndpoint& endpoint = *connection_->endpoint;
+  std::vector<std::byte> noise(16 * kBlockBytes, std::byte{0x77});
+  const auto key = endpoint.register_memory(noise, 0);
+  ASSERT_TRUE(key) << key.error().message;
+  ibv_sge piece{reinterpret_cast<uint64_t>(noise.data()),
+                static_cast<uint32_t>(noise.size()), (*key)->lkey};
+  ibv_send_wr request{};
+  request.opcode = IBV_WR_RDMA_WRITE_WITH_IMM;
+  request.send_flags = IBV_SEND_SIGNALED;
+  request.sg_list = &piece;
+  request.num_sge = 1;
+  request.wr.rdma.remote_addr = connection_->welcome.staging_address;
+  request.wr.rdma.rkey = connection_->welcome.staging_key;
+  ibv_send_wr* bad = nullptr;
+  ASSERT_EQ(ibv_post_send(endpoint.id()->qp, &request, &bad), 0);
+  expect_ended(what_the_target_says());
 }
 
 TEST_F(RdmaHostileTest, ATruncatedMessageEndsTheChannel) {

@@ -215,7 +215,8 @@ Status Departure::choose_path() {
 
 // The target has the last word: it knows what both trust.
 void Departure::take_fabric(const control::ReserveReply& reply) {
-  fabric_ = host_->rdma.find(reply.rdma_fabric());
+  const bool may = request_.path().kind() == "rdma" || rdma_would_do_;
+  fabric_ = may ? host_->rdma.find(reply.rdma_fabric()) : nullptr;
   if (fabric_ != nullptr) {
     spdlog::info("migration {}: path rdma over fabric {}, unencrypted", id_,
                  fabric_->name);
