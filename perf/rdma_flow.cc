@@ -125,11 +125,11 @@ class PathArm {
 
   Outcome run() {
     const Instant began = monotonic_now();
-    auto listener = must(RdmaPathListener::listen("127.0.0.1:0"));
     RdmaOptions accepting;
     accepting.timeout = kPatience;
     accepting.device_address = at_.target + ":0";
     accepting.stores = {to_.store.get()};
+    auto listener = must(RdmaPathListener::listen("127.0.0.1:0", accepting));
     RdmaOptions connecting = accepting;
     connecting.device_address = at_.source + ":0";
     connecting.stores = {from_.store.get()};

@@ -111,20 +111,21 @@ Result<RdmaVerdict> await_verdict(TcpStream& control,
 
 }  // namespace
 
-Result<RdmaPathListener> RdmaPathListener::listen(std::string_view address) {
+Result<RdmaPathListener> RdmaPathListener::listen(std::string_view address,
+                                                  const RdmaOptions& options) {
+  auto device = RdmaListener::listen(options.device_address);
+  if (!device && options.required) return std::move(device).error();
   CAUSEWAY_ASSIGN(TcpListener streams, TcpListener::listen(address));
-  return RdmaPathListener(std::move(streams));
+  return RdmaPathListener(std::move(streams), std::move(device));
 }
 
 Result<std::unique_ptr<InboundPath>> RdmaPathListener::accept(
     const PathToken& token, const RdmaOptions& options) {
-  auto listener = RdmaListener::listen(options.device_address);
-  if (!listener && options.required) return std::move(listener).error();
   CAUSEWAY_ASSIGN(auto streams,
                   streams_.accept_streams(token, options.streams,
                                           options.timeout, options.tls));
   const Deadline deadline(options.timeout);
-  auto admitted = admit_all(std::move(listener), streams[0], options, deadline);
+  auto admitted = admit_all(std::move(device_), streams[0], options, deadline);
   if (!admitted && options.required) return std::move(admitted).error();
   CAUSEWAY_ASSIGN(const RdmaVerdict verdict,
                   await_verdict(streams[0], deadline));

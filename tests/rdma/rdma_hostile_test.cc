@@ -28,10 +28,10 @@ class RdmaHostileTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto [source, target] = RdmaLab::addresses();
-    listener_.emplace(RdmaPathListener::listen("127.0.0.1:0").value());
     RdmaOptions options;
     options.timeout = kPatience;
     options.device_address = target + ":0";
+    listener_.emplace(RdmaPathListener::listen("127.0.0.1:0", options).value());
     std::thread accepting([&] {
       auto accepted = listener_->accept(kToken, options);
       ASSERT_TRUE(accepted) << accepted.error().message;

@@ -62,15 +62,16 @@ RdmaOptions RdmaLab::options(const PathLabOptions& wanted,
   return options;
 }
 
-RdmaLab::RdmaLab(const PathLabOptions& wanted, const RdmaLabShape& shape)
-    : listener_(RdmaPathListener::listen("127.0.0.1:0").value()) {
+RdmaLab::RdmaLab(const PathLabOptions& wanted, const RdmaLabShape& shape) {
   const auto [source, target] = addresses();
   const RdmaOptions accepting_options =
       options(wanted, shape, target, shape.target_stores);
+  listener_.emplace(
+      RdmaPathListener::listen("127.0.0.1:0", accepting_options).value());
   std::thread accepting(
-      [&] { inbound_ = listener_.accept(kToken, accepting_options).value(); });
+      [&] { inbound_ = listener_->accept(kToken, accepting_options).value(); });
   outbound_ = RdmaConnector::connect(
-                  listener_.address(), kToken,
+                  listener_->address(), kToken,
                   options(wanted, shape, source, shape.source_stores))
                   .value()
                   .path;
@@ -97,7 +98,7 @@ void RdmaLab::cut() {
   silence(true);
   silent_ = true;
   const uint16_t port =
-      resolve_address(listener_.address(), false).value().front().port();
+      resolve_address(listener_->address(), false).value().front().port();
   for (int fd = 0; fd < kFdsSearched; ++fd) {
     const SocketAddress far = remote_address(fd);
     const SocketAddress near = local_address(fd);

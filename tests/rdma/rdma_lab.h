@@ -45,7 +45,7 @@ class RdmaLab final : public PathLab {
                       const std::string& address,
                       const std::vector<BlockStore*>& stores) const;
 
-  RdmaPathListener listener_;
+  std::optional<RdmaPathListener> listener_;
   std::unique_ptr<OutboundPath> outbound_;
   std::unique_ptr<InboundPath> inbound_;
   bool silent_ = false;

@@ -261,10 +261,10 @@ TEST_F(RdmaMemlockTest, WhatMayNotBePinnedIsCopied) {
 
 TEST_F(RdmaMemlockTest, WhatToSetIsSaidWhenNothingMayBePinned) {
   const auto [source, target] = RdmaLab::addresses();
-  auto listener = RdmaPathListener::listen("127.0.0.1:0").value();
   RdmaOptions options;
   options.timeout = std::chrono::seconds(10);
   options.device_address = target + ":0";
+  auto listener = RdmaPathListener::listen("127.0.0.1:0", options).value();
   set_limit(4096);
   std::thread accepting(
       [&] { EXPECT_FALSE(listener.accept(PathToken{}, options)); });

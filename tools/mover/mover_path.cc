@@ -107,7 +107,8 @@ Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
   } else if (spec.path == PathKind::kWan) {
     CAUSEWAY_ASSIGN(listener.wan_, WanListener::listen(spec.listen));
   } else if (spec.path == PathKind::kRdma) {
-    CAUSEWAY_ASSIGN(listener.rdma_, RdmaPathListener::listen(spec.listen));
+    CAUSEWAY_ASSIGN(listener.rdma_, RdmaPathListener::listen(
+                                        spec.listen, rdma_options(spec, {})));
   } else {
     CAUSEWAY_ASSIGN(listener.tcp_, TcpListener::listen(spec.listen));
   }
