@@ -21,6 +21,10 @@ ExtentTable::ExtentTable(RdmaEndpoint& endpoint,
       regions_(stores.size()),
       pinned_bytes_max_(pinned_bytes_max) {
   CAUSEWAY_ASSERT(pinned_bytes_max >= kRdmaPinnedBytesMin);
+  for (BlockStore* store : stores_) {
+    auto& data = data_.emplace_back();
+    if (store != nullptr) data.emplace(*store);
+  }
 }
 
 bool ExtentTable::is_in_place(RegionId region, uint64_t block,
@@ -41,16 +45,17 @@ Extent* ExtentTable::find(RegionId region, uint64_t block) {
 // The run of data that has the block, within its 2 MiB and beside what is
 // registered already.
 Result<BlockRange> ExtentTable::extent_around(RegionId region, uint64_t block) {
-  BlockStore& store = *stores_[region];
   uint64_t first = block / kExtentBlocks * kExtentBlocks;
-  uint64_t end = std::min(first + kExtentBlocks, store.info().blocks());
+  uint64_t end =
+      std::min(first + kExtentBlocks, stores_[region]->info().blocks());
   Extents& extents = regions_[region];
   const auto after = extents.upper_bound(block);
   if (after != extents.end()) end = std::min(end, after->first);
   if (after != extents.begin()) {
     first = std::max(first, std::prev(after)->second.range.end());
   }
-  CAUSEWAY_ASSIGN(const DataRun run, run_around(store, block, first, end));
+  CAUSEWAY_ASSIGN(const DataRun run,
+                  run_around(*data_[region], block, first, end));
   if (run.hole) return BlockRange{region, block, 1};
   return BlockRange{region, run.blocks.first, run.blocks.count};
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/guest/block_store.h"
+#include "engine/guest/data_cursor.h"
 #include "rdma/verbs/endpoint.h"
 #include "rdma/wire/record.h"
 
@@ -68,6 +69,8 @@ class ExtentTable {
 
   RdmaEndpoint& endpoint_;
   std::vector<BlockStore*> stores_;
+  // A worker goes upwards: the end of a run is looked for once.
+  std::vector<std::optional<DataCursor>> data_;
   std::vector<Extents> regions_;
   size_t count_ = 0;
   const uint64_t pinned_bytes_max_;

@@ -5,7 +5,7 @@
 
 #include "engine/base/bitmap.h"
 #include "engine/base/result.h"
-#include "engine/guest/block_store.h"
+#include "engine/guest/data_cursor.h"
 
 namespace causeway {
 
@@ -15,7 +15,7 @@ struct DataRun {
 };
 
 // The longest within [first, end) that has the block, which is in there.
-Result<DataRun> run_around(BlockStore& store, uint64_t block, uint64_t first,
+Result<DataRun> run_around(DataCursor& data, uint64_t block, uint64_t first,
                            uint64_t end);
 
 }  // namespace causeway

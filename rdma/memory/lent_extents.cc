@@ -25,7 +25,12 @@ LentExtents::LentExtents(RdmaEndpoint& endpoint,
     : endpoint_(endpoint),
       stores_(stores.begin(), stores.end()),
       access_(access),
-      pinned_bytes_max_(pinned_bytes_max) {}
+      pinned_bytes_max_(pinned_bytes_max) {
+  for (BlockStore* store : stores_) {
+    auto& data = data_.emplace_back();
+    if (store != nullptr) data.emplace(*store);
+  }
+}
 
 Status LentExtents::check(const BlockRange& extent) const {
   const bool known = extent.region < stores_.size() &&
@@ -73,9 +78,9 @@ Result<RdmaKey> LentExtents::lend(const BlockRange& extent) {
 
 Result<RdmaKey> LentExtents::lend_around(RegionId region, uint64_t block) {
   CAUSEWAY_TRY(check({region, block, 1}));
-  BlockStore& store = *stores_[region];
   uint64_t first = block / kExtentBlocks * kExtentBlocks;
-  uint64_t end = std::min(first + kExtentBlocks, store.info().blocks());
+  uint64_t end =
+      std::min(first + kExtentBlocks, stores_[region]->info().blocks());
   const auto after = lent_.upper_bound({region, block});
   if (after != lent_.end() && after->first.first == region) {
     end = std::min(end, after->first.second);
@@ -88,7 +93,8 @@ Result<RdmaKey> LentExtents::lend_around(RegionId region, uint64_t block) {
       first = std::max(first, lent_end);
     }
   }
-  CAUSEWAY_ASSIGN(const DataRun run, run_around(store, block, first, end));
+  CAUSEWAY_ASSIGN(const DataRun run,
+                  run_around(*data_[region], block, first, end));
   const BlockRange range{region, run.blocks.first, run.blocks.count};
   if (!run.hole) return lend(range);
   RdmaKey key;

@@ -8,11 +8,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/guest/block_store.h"
+#include "engine/guest/data_cursor.h"
 #include "rdma/verbs/endpoint.h"
 #include "rdma/wire/record.h"
 
@@ -52,6 +54,7 @@ class LentExtents {
 
   RdmaEndpoint& endpoint_;
   const std::vector<BlockStore*> stores_;
+  std::vector<std::optional<DataCursor>> data_;  // as ExtentTable's
   const int access_;
   const uint64_t pinned_bytes_max_;
   std::map<Place, Lent> lent_;
