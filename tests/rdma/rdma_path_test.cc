@@ -207,6 +207,39 @@ TEST_F(RdmaPathTest, AConnectionThatBreaksIsReplacedByTheStream) {
   EXPECT_GE(sink_->copied_bytes, 20 * kMiB);
 }
 
+// As a sender sleeps: polled when its own descriptors or its time say so, not
+// when the other end has moved. More puts than a stream has frames in flight.
+TEST_F(RdmaPathTest, AReplayNeedsNobodyToWakeIt) {
+  open(4 * kMiB, kRdmaPinnedBytesDefault);
+  source_->fill(0, 1, seed_);
+  post(source_->put(0, 1));
+  fence();
+  lab_->silence(true);
+  constexpr uint32_t kPuts = 600;
+  for (uint32_t i = 1; i <= kPuts; ++i) {
+    const Put zero{{PutKind::kZero, 0, 1, i, 1, 0}, {}};
+    ASSERT_EQ(channel_->post(std::span(&zero, 1)).value(), 1u);
+  }
+  ASSERT_TRUE(channel_->post_fence(++fence_).value());
+  ASSERT_TRUE(channel_->poll(lab_->now()));
+  FenceId landed = 0;
+  const Instant hung = lab_->now() + std::chrono::seconds(20);
+  while (landed < fence_ && lab_->now() < hung) {
+    WaitSet set;
+    const Instant until = channel_->wait_on(set);
+    if (lab_->is_ready(set) || lab_->now() >= until) {
+      const auto progress = channel_->poll(lab_->now());
+      ASSERT_TRUE(progress) << progress.error().message;
+      landed = progress->fence_landed;
+    }
+    ASSERT_TRUE(receiver_->poll(lab_->now()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  lab_->silence(false);
+  EXPECT_EQ(landed, fence_);
+  EXPECT_EQ(sink_->blocks, kPuts + 1);
+}
+
 // A second is within a queue pair's retries.
 TEST_F(RdmaPathTest, AShortSilenceIsBridged) {
   open(16 * kMiB, kRdmaPinnedBytesDefault);
