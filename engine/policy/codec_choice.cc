@@ -35,9 +35,8 @@ constexpr double kBlockedShareMin = 0.05;
 // Another choice must promise this much more, or figures that are all but equal
 // would take turns.
 constexpr double kGainMin = 1.02;
-// A target that is this close to what it is thought to take may be what the
-// workers wait for, unless the link carries what it has been seen to.
-constexpr double kTargetNear = 0.5;
+// A link that carries less than this of what it has been seen to carry is not
+// what the workers wait for.
 constexpr double kLinkNear = 0.9;
 // The share of the time that tries may lose, and the intervals between two.
 constexpr double kTriesShare = 0.01;
@@ -51,6 +50,8 @@ constexpr double kHopeOfRatio = 1.1;
 // change from one to the next before that is another time.
 constexpr uint32_t kMemory = 64;
 constexpr double kChange = 0.2;
+constexpr int kChangesInRow = 4;
+constexpr double kChangeAtOnce = 2;  // no restlessness does that
 // How fast what is seen replaces what was known.
 constexpr double kLearn = 0.3;
 
@@ -113,10 +114,8 @@ CodecDecision CodecChooser::decide(const CodecInterval& seen) {
 void CodecChooser::learn_link(size_t ran, const CodecInterval& seen) {
   const double wire_s =
       static_cast<double>(seen.wire_bytes) / seconds(seen.time);
-  const double target_s = estimate(ran, seen).target_bytes_s;
   link_full_ = blocked_share(seen) >= kBlockedShareMin &&
-               (ran == 0 || wire_s > kLinkNear * link_bytes_s_ ||
-                rate_of(seen) < kTargetNear * target_s);
+               (ran == 0 || wire_s > kLinkNear * link_bytes_s_);
   if (!link_full_) {
     link_bytes_s_ = std::max(link_bytes_s_, wire_s);
   } else if (link_bytes_s_ > 0 &&
@@ -173,20 +172,41 @@ void CodecChooser::remember(size_t ran, const CodecInterval& seen,
                             std::array<Estimate, kChoices>& estimates) {
   ++interval_;
   if (settled_) {
-    const double rate = rate_of(seen);
-    const double before = done_[ran].bytes_s;
-    if (before > 0 && std::abs(rate / before - 1) > kChange) done_.fill({});
-    done_[ran] = {rate, interval_};
-    estimates[ran].bytes_s = estimates[ran].hoped_bytes_s = rate;
+    note_done(done_[ran], rate_of(seen));
+    estimates[ran].bytes_s = estimates[ran].hoped_bytes_s = done_[ran].bytes_s;
   }
   for (size_t i = 0; i < kChoices; ++i) {
     if (done_[i].bytes_s == 0 || interval_ - done_[i].interval > kMemory) {
       continue;
     }
     Estimate& made = estimates[i];
-    made.bytes_s = std::min(made.bytes_s, done_[i].bytes_s);
-    made.hoped_bytes_s = std::min(made.hoped_bytes_s, done_[i].bytes_s);
+    made.bytes_s = made.hoped_bytes_s = done_[i].bytes_s;
   }
+}
+
+// One interval that is otherwise is the machine's restlessness; some in a row
+// are another time.
+void CodecChooser::note_done(Done& done, double rate) {
+  const double change = done.bytes_s > 0 ? rate / done.bytes_s - 1 : 0;
+  if (std::abs(change) <= kChange) {
+    done.otherwise = 0;
+  } else {
+    const int before = done.otherwise;
+    done.otherwise =
+        change > 0 ? std::max(before, 0) + 1 : std::min(before, 0) - 1;
+  }
+  const bool at_once =
+      change > kChangeAtOnce || change < 1 / (1 + kChangeAtOnce) - 1;
+  if (at_once || std::abs(done.otherwise) >= kChangesInRow) {
+    done_.fill({});
+    link_bytes_s_ = 0;
+  }
+  if (done.bytes_s == 0) {
+    done.bytes_s = rate;
+  } else {
+    learn_towards(done.bytes_s, rate);
+  }
+  done.interval = interval_;
 }
 
 double CodecChooser::encode_s_byte(size_t choice) const {
@@ -212,8 +232,7 @@ CodecChooser::Estimate CodecChooser::estimate(size_t choice,
       target_s_byte = kSendSByte * made.out +
                       kPriors[choice].decode_s_byte * content_cost_ * deflated;
     }
-    made.target_bytes_s = seen.workers / target_s_byte;
-    return std::min(seen.workers / source_s_byte, made.target_bytes_s);
+    return seen.workers / std::max(source_s_byte, target_s_byte);
   };
   const double link = link_bytes_s_ / made.out;
   const bool tried = figures_[choice].tried || choice == 0;

@@ -1,12 +1,13 @@
 // Codec choice: at what level frames are deflated, if at all, so that guest
 // bytes move as fast as link and workers together can move them.
 //
-// A level's rate is the least of three: what the workers can encode and send,
-// what the target's can take apart, and what the link carries of the result.
-// The chooser learns the first and the last from what it sees, begins with
-// priors measured once (codec_choice.cc), and now and then tries for one
-// interval what may be better: a link that is not full says only that it is at
-// least so fast. Pure: no clock, no I/O; a recorded trace replays to the same
+// A level's rate is thought to be the least of three: what the workers can
+// encode and send, what the target's can take apart, and what the link carries
+// of the result. The chooser learns the first and the last from what it sees,
+// begins with priors measured once (codec_choice.cc), and now and then tries
+// for one interval what may be better: a link that is not full says only that
+// it is at least so fast. What a level lately did beats what it is thought to:
+// where both ends share processors, none of the three is the limit. Pure: no clock, no I/O; a recorded trace replays to the same
 // decisions. One owner, one thread.
 #pragma once
 
@@ -70,16 +71,17 @@ class CodecChooser {
   struct Done {
     double bytes_s = 0;
     uint32_t interval = 0;
+    int otherwise = 0;  // how often in a row: faster > 0, slower < 0
   };
   struct Estimate {
     double out = 1;             // wire bytes a guest byte
-    double target_bytes_s = 0;  // that its workers take apart
     double bytes_s = 0;         // least of source, target, link as known
     double hoped_bytes_s = 0;   // with a link that is as fast as it may be
   };
 
   void remember(size_t ran, const CodecInterval& seen,
                 std::array<Estimate, kChoices>& estimates);
+  void note_done(Done& done, double rate);
   void learn(size_t ran, const CodecInterval& seen);
   void learn_link(size_t ran, const CodecInterval& seen);
   Estimate estimate(size_t choice, const CodecInterval& seen) const;

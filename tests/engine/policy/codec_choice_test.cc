@@ -42,6 +42,7 @@ constexpr Content kCode64 = {
     0,
     {{{0.76, 0.94, 2.54}, {0.62, 0.88, 3.01}, {0.37, 0.89, 3.07}}}};
 constexpr Content kNoise = {"random", 1, kText.levels};
+constexpr Content kHalf = {"half random", 0.5, kText.levels};
 constexpr Content kMixed = {"a third random", 1.0 / 3, kText.levels};
 
 constexpr double kSendSByte = 1 / 1.4e9;
@@ -56,8 +57,16 @@ struct Step {
 // A migration that does one interval after another.
 class Migration {
  public:
-  Migration(uint32_t workers, double free_share, uint64_t seed)
-      : workers_(workers), free_share_(free_share), random_(seed) {}
+  // `processors`: that both ends' workers share, as on one machine; 0: they
+  // have their own. `restless`: an interval takes between 1 / (1 + that) and
+  // 1 + that times what it should.
+  Migration(uint32_t workers, double free_share, uint64_t seed,
+            double processors = 0, double restless = 0)
+      : workers_(workers),
+        free_share_(free_share),
+        processors_(processors),
+        restless_(restless),
+        random_(seed) {}
 
   double time_s() const { return time_s_ + queue_ / link_; }
   double sent() const { return sent_; }
@@ -78,7 +87,10 @@ class Migration {
                   : kSendSByte * out + (1 - random) / at.decode_gb_s / 1e9;
     const double power = workers_ * free_share_;
     // What the path drains of the queue: the link, or the target behind it.
-    const double drain = std::min(link_, workers_ / target * out);
+    double drain = std::min(link_, workers_ / target * out);
+    if (processors_ > 0) {
+      drain = std::min(drain, processors_ / (source + target) * out);
+    }
     const double fill = power / source * out;
     const double bytes = std::max<double>(
         kCodecIntervalBytesMin,
@@ -96,6 +108,9 @@ class Migration {
     } else {
       queue_ = std::max(0.0, queue_ + (fill - drain) * time);
     }
+    const double rest = restlessness();
+    time *= rest;
+    blocked *= rest;
     time_s_ += time;
     sent_ += bytes;
     CodecInterval seen;
@@ -121,8 +136,16 @@ class Migration {
     return std::uniform_real_distribution<double>(0.93, 1.07)(random_);
   }
 
+  double restlessness() {
+    const double slower =
+        1 + std::uniform_real_distribution<double>(0, restless_)(random_);
+    return random_() % 2 == 0 ? slower : 1 / slower;
+  }
+
   uint32_t workers_;
   double free_share_;
+  double processors_;
+  double restless_;
   std::mt19937_64 random_;
   double link_ = 1;
   double queue_ = 0;  // bytes between the workers and the link
@@ -137,10 +160,13 @@ struct Setting {
   double free_share = 1;
   uint64_t seed = 1;
   double guest_bytes = 4e9;
+  double processors = 0;
+  double restless = 0;
 };
 
 double fixed_s(int level, const Setting& at, const Plan& plan) {
-  Migration migration(at.workers, at.free_share, at.seed);
+  Migration migration(at.workers, at.free_share, at.seed, at.processors,
+                      at.restless);
   while (migration.sent() < at.guest_bytes) {
     (void)migration.run(level, plan(migration.sent() / at.guest_bytes));
   }
@@ -149,7 +175,8 @@ double fixed_s(int level, const Setting& at, const Plan& plan) {
 
 double chosen_s(const Setting& at, const Plan& plan,
                 std::vector<int>* levels = nullptr) {
-  Migration migration(at.workers, at.free_share, at.seed);
+  Migration migration(at.workers, at.free_share, at.seed, at.processors,
+                      at.restless);
   CodecChooser chooser;
   int level = kCodecLevelNone;
   while (migration.sent() < at.guest_bytes) {
@@ -177,6 +204,23 @@ uint64_t seed_of_run() {
 }
 
 constexpr double kMbitS = 1e6 / 8;
+constexpr double kRestlessMax = 1.3;
+
+double slower_than_the_best(const Setting& at, const Content& content,
+                            double mbit_s) {
+  const Plan plan = [&](double) { return Step{&content, mbit_s * kMbitS}; };
+  return chosen_s(at, plan) / best_fixed_s(at, plan);
+}
+
+template <typename Check>
+void for_each_link(Check check) {
+  for (const Content& content :
+       {kHeap, kCode, kText, kHeap64, kCode64, kNoise, kMixed, kHalf}) {
+    for (double mbit_s = 10; mbit_s <= 40'000; mbit_s *= 2) {
+      check(content, mbit_s);
+    }
+  }
+}
 
 // Seven contents, 1 to 4 workers, 10 Mbit/s to 40 Gbit/s.
 TEST(CodecChoice, IsNeverFivePercentSlowerThanTheBestFixedLevel) {
@@ -199,6 +243,32 @@ TEST(CodecChoice, IsNeverFivePercentSlowerThanTheBestFixedLevel) {
     }
   }
   RecordProperty("worst", std::to_string(worst));
+}
+
+// Both ends on two processors, where nothing but these is the limit.
+TEST(CodecChoice, TakesNoOtherLimitForTheLink) {
+  const uint64_t seed = seed_of_run();
+  SCOPED_TRACE(testing::Message() << "CAUSEWAY_SEED=" << seed);
+  for_each_link([&](const Content& content, double mbit_s) {
+    const Setting at{2, 1, seed, 2e9, /*processors=*/2};
+    EXPECT_LE(slower_than_the_best(at, content, mbit_s), 1.05)
+        << content.name << ", " << mbit_s << " Mbit/s";
+  });
+}
+
+// Times that are half as long or twice as long as they should be tell less, and
+// not at once.
+TEST(CodecChoice, IsNotMisledByARestlessMachine) {
+  const uint64_t seed = seed_of_run();
+  SCOPED_TRACE(testing::Message() << "CAUSEWAY_SEED=" << seed);
+  for_each_link([&](const Content& content, double mbit_s) {
+    for (const double processors : {0., 2.}) {
+      const Setting at{2, 1, seed, 2e9, processors, /*restless=*/0.5};
+      EXPECT_LE(slower_than_the_best(at, content, mbit_s), kRestlessMax)
+          << content.name << ", " << mbit_s << " Mbit/s, " << processors
+          << " processors";
+    }
+  });
 }
 
 // Workers that the machine gives half of their time: slower, by every figure.
