@@ -31,7 +31,7 @@ constexpr int kWarmUp = 50;
 
 RdmaOptions at_device(const std::string& address) {
   RdmaOptions options;
-  options.device_address = address + ":0";
+  options.device_addresses = {address + ":0"};
   return options;
 }
 

@@ -127,11 +127,11 @@ class PathArm {
     const Instant began = monotonic_now();
     RdmaOptions accepting;
     accepting.timeout = kPatience;
-    accepting.device_address = at_.target + ":0";
+    accepting.device_addresses = {at_.target + ":0"};
     accepting.stores = {to_.store.get()};
     auto listener = must(RdmaPathListener::listen("127.0.0.1:0", accepting));
     RdmaOptions connecting = accepting;
-    connecting.device_address = at_.source + ":0";
+    connecting.device_addresses = {at_.source + ":0"};
     connecting.stores = {from_.store.get()};
     std::thread target([&] {
       auto inbound = must(listener.accept(kToken, accepting));
@@ -210,7 +210,7 @@ class BareArm {
   Outcome run() {
     const Instant began = monotonic_now();
     const RdmaSecret secret{std::byte{9}};
-    auto listener = must(RdmaListener::listen(at_.target + ":0"));
+    auto listener = must(RdmaListener::listen({at_.target + ":0"}));
     std::atomic<bool> over{false};
     std::thread target([&] {
       const Deadline deadline(kPatience);
@@ -227,8 +227,8 @@ class BareArm {
     const Deadline deadline(kPatience);
     auto connection = must(connect_endpoint(
         must(resolve_address(at_.source + ":0", true)).front(),
-        must(resolve_address(listener.address(), false)).front(), secret, 0, {},
-        deadline));
+        must(resolve_address(listener.addresses().front(), false)).front(),
+        secret, 0, {}, deadline));
     const MemoryRegion key =
         must(connection.endpoint->register_memory(from_.memory(), 0));
     const Instant bulk_began = monotonic_now();

@@ -35,6 +35,9 @@ inline constexpr size_t kRdmaStagingBytes = 4 * size_t{kPutBytesMax};
 inline constexpr uint32_t kRdmaPutsMax = 1024;
 inline constexpr uint64_t kRdmaAheadBytesMax = 4 * kRdmaExtentBytesMax;
 
+// Of one move, at each end: more ports than workers would be idle.
+inline constexpr size_t kRdmaPortsMax = 4;
+
 // Of a worker at one end: pieces of a guest full of holes are small.
 inline constexpr uint32_t kRdmaExtentsMax = 4096;
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/path/path.h"
 #include "engine/path/stream/hello.h"
@@ -17,6 +18,8 @@ struct RdmaPath {
   std::unique_ptr<OutboundPath> path;
   const RdmaTally* tally = nullptr;  // the path's; nullptr: it is a tcp path
   std::string why_not{};             // ... and this is why
+  // This end's device of each worker, "mlx5_0".
+  std::vector<std::string> devices{};
 };
 
 class RdmaConnector {

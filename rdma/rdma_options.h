@@ -26,8 +26,10 @@ struct RdmaOptions {
   // Of the control stream and the streams that stand by. What goes by RDMA is
   // in the clear in any case.
   std::optional<TlsOptions> tls{};
-  // Of this end's verbs device: "address:0".
-  std::string device_address;
+  // Of this end's verbs devices, "address:0", at most kRdmaPortsMax: those of
+  // the fabrics on which the two hosts meet, in one order at both ends. The
+  // workers take turns.
+  std::vector<std::string> device_addresses;
   // The guest's regions, by number: whose RAM a device may reach. They outlive
   // the path's channels.
   std::vector<BlockStore*> stores;
@@ -37,6 +39,8 @@ struct RdmaOptions {
   uint64_t pinned_bytes_max = kRdmaPinnedBytesDefault;
   // Of the target, a worker's ring for payloads that are not in place.
   uint32_t staging_bytes = kRdmaStagingBytes;
+  // ... and the source may READ from it as well: a probe.
+  bool staging_readable = false;
   // For tests: a device that allows no more than this.
   DeviceLimits device_limits{};
 

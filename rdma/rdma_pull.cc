@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "rdma/rdma_ports.h"
+
 namespace causeway {
 namespace {
 
@@ -17,10 +19,10 @@ constexpr int kNobodyCallsItOff = -1;
 
 Result<RdmaPullListener> RdmaPullListener::listen(const RdmaOptions& options) {
   CAUSEWAY_ASSIGN(RdmaListener on,
-                  RdmaListener::listen(options.device_address));
+                  RdmaListener::listen(options.device_addresses));
   RdmaPullListener listener(std::move(on), options);
   listener.offer_.workers = 1;
-  listener.offer_.address = listener.listener_.address();
+  listener.offer_.addresses = listener.listener_.addresses();
   auto& secret = listener.offer_.secret;
   if (::getrandom(secret.data(), secret.size(), 0) !=
       static_cast<ssize_t>(secret.size())) {
@@ -42,17 +44,12 @@ Result<std::unique_ptr<RdmaPuller>> RdmaPullListener::accept(
 
 Result<std::unique_ptr<RdmaExposure>> connect_exposure(
     const RdmaOffer& offer, const RdmaOptions& options) {
-  if (offer.address.empty()) {
-    return make_error(ErrorCode::kUnreachable,
-                      "the target's verbs device is not there");
-  }
-  const Deadline deadline(options.timeout);
-  CAUSEWAY_ASSIGN(const auto from,
-                  resolve_address(options.device_address, true));
-  CAUSEWAY_ASSIGN(const auto to, resolve_address(offer.address, false));
-  CAUSEWAY_ASSIGN(auto made,
-                  connect_plain(from.front(), to.front(), offer.secret,
-                                kPullWorker, options.device_limits, deadline));
+  CAUSEWAY_ASSIGN(RdmaPorts ports, RdmaPorts::between(options, offer));
+  CAUSEWAY_ASSIGN(auto made, ports.connect(0, [&](const RdmaPorts::Port& port,
+                                                  Duration patience) {
+    return connect_plain(port.from, port.to, offer.secret, kPullWorker,
+                         options.device_limits, Deadline(patience));
+  }));
   return std::make_unique<RdmaExposure>(
       std::move(made.endpoint), options.stores, options.pinned_bytes_max);
 }

@@ -25,11 +25,11 @@
 
 namespace causeway {
 
-// Of the options: device_address, timeout, device_limits; of the source also
+// Of the options: device_addresses, timeout, device_limits; of the source also
 // stores, and pinned_bytes_max, all of which is for this connection.
 class RdmaPullListener {
  public:
-  // kNotFound: no verbs device has the address.
+  // kNotFound: no verbs device has any of the addresses.
   static Result<RdmaPullListener> listen(const RdmaOptions& options);
 
   // Its secret lets one source in.

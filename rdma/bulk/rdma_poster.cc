@@ -4,7 +4,7 @@
 
 namespace causeway {
 
-RdmaPoster::RdmaPoster(RdmaConnection connection,
+RdmaPoster::RdmaPoster(RdmaConnection connection, StagingRing ring,
                        const RdmaPosterOptions& options, RdmaTally& tally)
     : endpoint_(std::move(connection.endpoint)),
       welcome_(connection.welcome),
@@ -12,34 +12,21 @@ RdmaPoster::RdmaPoster(RdmaConnection connection,
       writes_max_(std::min<uint32_t>(kRdmaMessageWritesMax,
                                      endpoint_->depths().requests / 2 - 1)),
       scratch_(options.scratch),
+      staging_(std::move(ring)),
       extents_(*endpoint_, options.stores,
                std::max(kRdmaPinnedBytesMin, std::min(options.pinned_bytes_max,
                                                       welcome_.pinned_bytes))),
       items_(kRdmaPutsMax),
       sent_(messages_max_),
-      tally_(tally) {}
-
-Result<std::unique_ptr<RdmaPoster>> RdmaPoster::open(
-    RdmaConnection connection, const RdmaPosterOptions& options,
-    RdmaTally& tally) {
-  std::unique_ptr<RdmaPoster> poster(
-      new RdmaPoster(std::move(connection), options, tally));
-  CAUSEWAY_TRY(poster->open(options));
-  return poster;
-}
-
-Status RdmaPoster::open(const RdmaPosterOptions& options) {
-  CAUSEWAY_ASSIGN(
-      staging_,
-      StagingRing::open(*endpoint_, welcome_.staging_bytes, /*access=*/0));
-  if (options.scratch.empty()) return {};
-  auto key = endpoint_->register_memory(options.scratch, 0);
+      tally_(tally) {
+  CAUSEWAY_ASSERT(staging_.bytes() == welcome_.staging_bytes);
+  if (scratch_.empty()) return;
+  auto key = endpoint_->register_memory(scratch_, 0);
   if (key) {
     scratch_key_ = std::move(key).value();
   } else {
     scratch_ = {};  // what lies there is copied
   }
-  return {};
 }
 
 // Registers ahead of what is sent: the first WRITE does not wait for the second

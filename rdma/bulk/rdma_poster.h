@@ -46,11 +46,9 @@ class RdmaPoster {
     uint64_t message = 0;  // that speaks of it; 0: none yet
   };
 
-  // `tally` outlives it.
-  static Result<std::unique_ptr<RdmaPoster>> open(
-      RdmaConnection connection, const RdmaPosterOptions& options,
-      RdmaTally& tally);
-
+  // `ring`: as large as the target's. `tally` outlives it.
+  RdmaPoster(RdmaConnection connection, StagingRing ring,
+             const RdmaPosterOptions& options, RdmaTally& tally);
   ~RdmaPoster() { disconnect(); }
   RdmaPoster(const RdmaPoster&) = delete;
   RdmaPoster& operator=(const RdmaPoster&) = delete;
@@ -81,10 +79,6 @@ class RdmaPoster {
   const std::string& peer() const { return endpoint_->peer(); }
 
  private:
-  RdmaPoster(RdmaConnection connection, const RdmaPosterOptions& options,
-             RdmaTally& tally);
-  Status open(const RdmaPosterOptions& options);
-
   struct Sent {
     uint32_t requests = 0;
     uint64_t staged_until = 0;  // of the ring

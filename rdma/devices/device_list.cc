@@ -87,6 +87,7 @@ void ask(ibv_device* handle, VerbsDevice& device) {
     const auto number = static_cast<uint8_t>(port.number);
     if (ibv_query_port(open.get(), number, &state) == 0) {
       port.mtu_bytes = mtu_bytes(state.active_mtu);
+      port.mtu_bytes_max = mtu_bytes(state.max_mtu);
     }
   }
 }

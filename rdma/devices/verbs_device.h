@@ -21,6 +21,7 @@ struct VerbsPort {
   std::string rate;        // as the kernel writes it: "100 Gb/sec (4X EDR)"
   uint64_t rate_bits_s = 0;
   uint32_t mtu_bytes = 0;  // of the fabric, active; 0: see VerbsDevice::trouble
+  uint32_t mtu_bytes_max = 0;  // that the port can
   uint32_t lid = 0;        // InfiniBand's; 0 on Ethernet
   std::vector<Gid> gids;
   std::vector<std::string> interfaces;  // network interfaces of this port

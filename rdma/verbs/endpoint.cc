@@ -73,6 +73,8 @@ Status RdmaEndpoint::open(const DeviceLimits& limits) {
 }
 
 Status RdmaEndpoint::open_queues() {
+  domain_.reset(ibv_alloc_pd(id_->verbs));
+  if (!domain_) return errno_error(errno, "ibv_alloc_pd");
   completions_.reset(ibv_create_comp_channel(id_->verbs));
   if (!completions_) return errno_error(errno, "ibv_create_comp_channel");
   CAUSEWAY_TRY(set_nonblocking(completions_->fd));
@@ -88,7 +90,7 @@ Status RdmaEndpoint::open_queues() {
   wanted.cap.max_send_wr = depths_.requests;
   wanted.cap.max_recv_wr = depths_.messages;
   wanted.cap.max_send_sge = wanted.cap.max_recv_sge = 1;
-  if (rdma_create_qp(id_.get(), nullptr, &wanted) != 0) {
+  if (rdma_create_qp(id_.get(), domain_.get(), &wanted) != 0) {
     return errno_error(errno, "rdma_create_qp");
   }
   requests_.resize(size_t{kRdmaMessageWritesMax} + 1);
@@ -109,7 +111,8 @@ Status RdmaEndpoint::open_buffers() {
 
 Result<MemoryRegion> RdmaEndpoint::register_memory(
     std::span<const std::byte> memory, int access) {
-  MemoryRegion region(ibv_reg_mr(id_->pd, const_cast<std::byte*>(memory.data()),
+  MemoryRegion region(ibv_reg_mr(domain_.get(),
+                                 const_cast<std::byte*>(memory.data()),
                                  memory.size(), access));
   if (!region) return registration_error(errno, memory.size());
   return region;

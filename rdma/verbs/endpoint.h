@@ -117,6 +117,9 @@ class RdmaEndpoint {
     reads_max_ = std::min(reads_max_, reads_max);
   }
 
+  // "mlx5_0"
+  std::string device() const { return ibv_get_device_name(id_->verbs->device); }
+
   // Set-up alone.
   rdma_cm_id* id() const { return id_.get(); }
   rdma_event_channel* events() const { return events_.get(); }
@@ -143,6 +146,8 @@ class RdmaEndpoint {
   // needs the id's device and protection domain.
   EventChannel events_;
   ConnectionId id_;
+  // Its own: a key is good for this connection alone.
+  ProtectionDomain domain_;
   std::unique_ptr<std::byte[], Free> buffers_;  // taken, then sent
   MemoryRegion buffers_key_;
   CompletionChannel completions_;

@@ -18,6 +18,7 @@ struct DestroyBy {
 
 using EventChannel =
     std::unique_ptr<rdma_event_channel, DestroyBy<&rdma_destroy_event_channel>>;
+using ProtectionDomain = std::unique_ptr<ibv_pd, DestroyBy<&ibv_dealloc_pd>>;
 using CompletionChannel =
     std::unique_ptr<ibv_comp_channel, DestroyBy<&ibv_destroy_comp_channel>>;
 using CompletionQueue = std::unique_ptr<ibv_cq, DestroyBy<&ibv_destroy_cq>>;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "engine/base/bytes.h"
@@ -212,9 +213,11 @@ Result<RdmaConnection> connect_endpoint(const SocketAddress& from,
   return RdmaConnection{std::move(made.endpoint), welcome};
 }
 
-Result<RdmaListener> RdmaListener::listen(const std::string& address) {
+namespace {
+
+Result<ConnectionId> listen_at(const EventChannel& events,
+                               const std::string& address) {
   CAUSEWAY_ASSIGN(const auto candidates, resolve_address(address, true));
-  CAUSEWAY_ASSIGN(EventChannel events, open_events());
   CAUSEWAY_ASSIGN(ConnectionId id, open_id(events));
   auto* at = const_cast<sockaddr*>(candidates.front().get());
   if (rdma_bind_addr(id.get(), at) != 0 || id->verbs == nullptr) {
@@ -226,16 +229,43 @@ Result<RdmaListener> RdmaListener::listen(const std::string& address) {
   if (rdma_listen(id.get(), static_cast<int>(kStreamsMax)) != 0) {
     return errno_error(errno, "rdma_listen");
   }
-  return RdmaListener(std::move(events), std::move(id));
+  return id;
 }
 
-std::string RdmaListener::address() const {
+std::string text_of(rdma_cm_id* id) {
   SocketAddress at;
-  const sockaddr* local = rdma_get_local_addr(id_.get());
+  const sockaddr* local = rdma_get_local_addr(id);
   at.bytes =
       local->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
   std::memcpy(&at.storage, local, at.bytes);
   return at.text();
+}
+
+}  // namespace
+
+Result<RdmaListener> RdmaListener::listen(
+    const std::vector<std::string>& addresses) {
+  CAUSEWAY_ASSERT(!addresses.empty());
+  CAUSEWAY_ASSIGN(EventChannel events, open_events());
+  RdmaListener listener(std::move(events));
+  std::optional<Error> missing;
+  bool any = false;
+  for (const std::string& address : addresses) {
+    auto id = listen_at(listener.events_, address);
+    any |= id.has_value();
+    if (!id && !missing) missing = id.error();
+    listener.ids_.push_back(id ? std::move(id).value() : nullptr);
+  }
+  if (!any) return *missing;
+  return listener;
+}
+
+std::vector<std::string> RdmaListener::addresses() const {
+  std::vector<std::string> all;
+  for (const ConnectionId& id : ids_) {
+    all.push_back(id ? text_of(id.get()) : std::string());
+  }
+  return all;
 }
 
 Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(

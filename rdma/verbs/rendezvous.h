@@ -3,8 +3,8 @@
 // an authenticated channel: a stranger who reaches the port is turned away.
 //
 //   target                                source
-//   RdmaListener::listen(address)
-//     (address and secret) ==============>
+//   RdmaListener::listen(addresses)
+//     (addresses, secret)  ==============>
 //   await(secret, worker)         <------  connect_endpoint(..., secret,
 //   worker) accept(welcome)               ------>
 //
@@ -58,15 +58,16 @@ Result<PlainConnection> connect_plain(const SocketAddress& from,
 
 class RdmaListener {
  public:
-  // "address:port" of a verbs device; port 0 takes a free one. kNotFound: no
-  // verbs device has the address.
-  static Result<RdmaListener> listen(const std::string& address);
+  // "address:port" each, of verbs devices; port 0 takes a free one. kNotFound:
+  // no verbs device has any of them.
+  static Result<RdmaListener> listen(const std::vector<std::string>& addresses);
 
-  std::string address() const;  // where it really listens
+  // Where it really listens, in that order; empty: no device has it.
+  std::vector<std::string> addresses() const;
 
-  // The end of `worker` that asks with `secret`; `limits` as
-  // RdmaEndpoint::make. It is not connected before accept(). kCancelled:
-  // `called_off_fd` became readable first.
+  // The end of `worker` that asks with `secret`, at any of the addresses;
+  // `limits` as RdmaEndpoint::make. It is not connected before accept().
+  // kCancelled: `called_off_fd` became readable first.
   Result<std::unique_ptr<RdmaEndpoint>> await(const RdmaSecret& secret,
                                               uint16_t worker,
                                               const DeviceLimits& limits,
@@ -81,11 +82,10 @@ class RdmaListener {
                        const Deadline& deadline);
 
  private:
-  RdmaListener(EventChannel events, ConnectionId id)
-      : events_(std::move(events)), id_(std::move(id)) {}
+  explicit RdmaListener(EventChannel events) : events_(std::move(events)) {}
 
   EventChannel events_;
-  ConnectionId id_;
+  std::vector<ConnectionId> ids_;  // by address; nullptr: no device has it
 };
 
 }  // namespace causeway

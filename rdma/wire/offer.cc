@@ -10,25 +10,47 @@ namespace {
 
 constexpr uint32_t kMagic = 0x4f'52'57'43;         // "CWRO"
 constexpr uint32_t kVerdictMagic = 0x56'52'57'43;  // "CWRV"
-constexpr uint16_t kVersion = 1;
-constexpr size_t kAddressAt = 8 + sizeof(RdmaSecret);
-static_assert(kAddressAt + RdmaOffer::kAddressBytesMax + 1 ==
+constexpr uint16_t kVersion = 2;
+constexpr size_t kSecretAt = 8;
+constexpr size_t kPortsAt = kSecretAt + sizeof(RdmaSecret);
+constexpr size_t kAddressesAt = kPortsAt + 4;
+constexpr size_t kAddressBytes = RdmaOffer::kAddressBytesMax + 1;
+static_assert(kAddressesAt + kRdmaPortsMax * kAddressBytes ==
               RdmaOffer::kBytes);
+
+Error no_offer() {
+  return make_error(ErrorCode::kPeerBroken,
+                    "the target offers no RDMA on its control stream");
+}
+
+Result<std::string> decode_address(std::span<const std::byte> text) {
+  const auto end = std::find(text.begin(), text.end(), std::byte{0});
+  if (end == text.end()) return no_offer();
+  return std::string(reinterpret_cast<const char*>(text.data()),
+                     static_cast<size_t>(end - text.begin()));
+}
 
 }  // namespace
 
 std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer) {
-  CAUSEWAY_ASSERT(offer.address.size() <= RdmaOffer::kAddressBytesMax);
+  CAUSEWAY_ASSERT(offer.addresses.size() <= kRdmaPortsMax);
   ByteWriter out;
   out.put(kMagic);
   out.put(kVersion);
   out.put(offer.workers);
+  for (const std::byte one : offer.secret) out.put(static_cast<uint8_t>(one));
+  out.put(static_cast<uint32_t>(offer.addresses.size()));
   const auto head = out.take();
+  CAUSEWAY_ASSERT(head.size() == kAddressesAt);
   std::array<std::byte, RdmaOffer::kBytes> bytes{};
   std::copy(head.begin(), head.end(), bytes.begin());
-  std::copy(offer.secret.begin(), offer.secret.end(), bytes.begin() + 8);
-  const auto address = std::as_bytes(std::span(offer.address));
-  std::copy(address.begin(), address.end(), bytes.begin() + kAddressAt);
+  auto at = bytes.begin() + kAddressesAt;
+  for (const std::string& address : offer.addresses) {
+    CAUSEWAY_ASSERT(address.size() <= RdmaOffer::kAddressBytesMax);
+    const auto text = std::as_bytes(std::span(address));
+    std::copy(text.begin(), text.end(), at);
+    at += kAddressBytes;
+  }
   return bytes;
 }
 
@@ -39,21 +61,24 @@ Result<RdmaOffer> decode_offer(
   const auto version = in.get<uint16_t>();
   RdmaOffer offer;
   offer.workers = in.get<uint16_t>();
-  std::copy_n(bytes.begin() + 8, offer.secret.size(), offer.secret.begin());
-  const auto text = bytes.subspan(kAddressAt);
-  const auto end = std::find(text.begin(), text.end(), std::byte{0});
-  if (magic != kMagic || end == text.end()) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target offers no RDMA on its control stream");
-  }
+  std::copy_n(bytes.begin() + kSecretAt, offer.secret.size(),
+              offer.secret.begin());
+  if (magic != kMagic) return no_offer();
   if (version != kVersion) {
     return make_error(ErrorCode::kIncompatible,
                       "the target speaks version {} of the rdma path, this end "
                       "version {}",
                       version, kVersion);
   }
-  offer.address.assign(reinterpret_cast<const char*>(text.data()),
-                       static_cast<size_t>(end - text.begin()));
+  ByteReader ports_in(bytes.subspan(kPortsAt));
+  const auto ports = ports_in.get<uint32_t>();
+  if (ports > kRdmaPortsMax) return no_offer();
+  for (uint32_t i = 0; i < ports; ++i) {
+    CAUSEWAY_ASSIGN(std::string address,
+                    decode_address(bytes.subspan(
+                        kAddressesAt + i * kAddressBytes, kAddressBytes)));
+    offer.addresses.push_back(std::move(address));
+  }
   return offer;
 }
 

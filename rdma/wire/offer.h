@@ -1,10 +1,10 @@
 // The first bytes of an rdma path's control stream, from the target: where its
-// verbs device is, and the secret by which it knows the source there.
+// verbs devices are, and the secret by which it knows the source there.
 //
-//   0       4         6         8        40              104
-//   +-------+---------+---------+--------+---------------+
-//   | magic | version | workers | secret | address, 0 ...|
-//   +-------+---------+---------+--------+---------------+
+//   0       4         6         8        40      44              108      300
+//   +-------+---------+---------+--------+-------+---------------+-- ... --+
+//   | magic | version | workers | secret | ports | address, 0 ...|  again  |
+//   +-------+---------+---------+--------+-------+---------------+-- ... --+
 #pragma once
 
 #include <array>
@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
+#include "rdma/limits.h"
 
 namespace causeway {
 
@@ -21,11 +23,13 @@ namespace causeway {
 using RdmaSecret = std::array<std::byte, 32>;
 
 struct RdmaOffer {
-  static constexpr size_t kBytes = 104;
   static constexpr size_t kAddressBytesMax = 63;
+  static constexpr size_t kBytes = 44 + kRdmaPortsMax * (kAddressBytesMax + 1);
   uint16_t workers = 0;
   RdmaSecret secret{};
-  std::string address;  // "10.0.0.1:4711"; empty: it has no device after all
+  // "10.0.0.1:4711", in the order of the fabrics; empty: its device is not
+  // there after all.
+  std::vector<std::string> addresses;
 };
 
 std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer);

@@ -102,7 +102,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::copy_n(bytes.begin(), std::min(bytes.size(), fixed.size()),
               fixed.begin());
   if (const auto offer = decode_offer(fixed)) {
-    CAUSEWAY_ASSERT(offer->address.size() <= RdmaOffer::kAddressBytesMax);
+    CAUSEWAY_ASSERT(offer->addresses.size() <= kRdmaPortsMax);
+    for (const std::string& address : offer->addresses) {
+      CAUSEWAY_ASSERT(address.size() <= RdmaOffer::kAddressBytesMax);
+    }
   }
   (void)decode_verdict(std::span(fixed).first<kRdmaVerdictBytes>()).has_value();
   const auto word = std::span(fixed).first<SwitchOver::kBytes>();

@@ -30,7 +30,7 @@ class RdmaHostileTest : public testing::Test {
     const auto [source, target] = RdmaLab::addresses();
     RdmaOptions options;
     options.timeout = kPatience;
-    options.device_address = target + ":0";
+    options.device_addresses = {target + ":0"};
     listener_.emplace(RdmaPathListener::listen("127.0.0.1:0", options).value());
     std::thread accepting([&] {
       auto accepted = listener_->accept(kToken, options);
@@ -51,7 +51,8 @@ class RdmaHostileTest : public testing::Test {
     ASSERT_TRUE(receive_whole(streams_[0], bytes, deadline));
     const RdmaOffer offer = decode_offer(bytes).value();
     const auto from = resolve_address(source + ":0", true).value().front();
-    const auto to = resolve_address(offer.address, false).value().front();
+    const auto to =
+        resolve_address(offer.addresses.front(), false).value().front();
     // A stranger first, who has seen where the device is: turned away, and
     // nobody is disturbed.
     RdmaSecret guess = offer.secret;

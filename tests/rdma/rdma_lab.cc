@@ -54,7 +54,7 @@ RdmaOptions RdmaLab::options(const PathLabOptions& wanted,
   RdmaOptions options;
   options.streams = wanted.streams;
   options.timeout = std::chrono::seconds(20);
-  options.device_address = address + ":0";
+  options.device_addresses = {address + ":0"};
   options.device_limits = shape.device_limits;
   options.pinned_bytes_max = shape.pinned_bytes_max;
   options.stores = stores;

@@ -296,18 +296,39 @@ TEST_F(RdmaMemlockTest, WhatToSetIsSaidWhenNothingMayBePinned) {
   const auto [source, target] = RdmaLab::addresses();
   RdmaOptions options;
   options.timeout = std::chrono::seconds(10);
-  options.device_address = target + ":0";
+  options.device_addresses = {target + ":0"};
   auto listener = RdmaPathListener::listen("127.0.0.1:0", options).value();
   set_limit(4096);
   std::thread accepting(
       [&] { EXPECT_FALSE(listener.accept(PathToken{}, options)); });
   RdmaOptions theirs = options;
-  theirs.device_address = source + ":0";
+  theirs.device_addresses = {source + ":0"};
   const auto path = RdmaConnector::connect(listener.address(), {}, theirs);
   accepting.join();
   ASSERT_FALSE(path);
   EXPECT_EQ(path.error().code, ErrorCode::kNoSpace);
   EXPECT_THAT(path.error().message, HasSubstr("LimitMEMLOCK"));
+}
+
+TEST_F(RdmaMemlockTest, WhereTcpWillDoItIsTcpThatMayPinNothing) {
+  const auto [source, target] = RdmaLab::addresses();
+  RdmaOptions options;
+  options.required = false;
+  options.timeout = std::chrono::seconds(10);
+  options.device_addresses = {target + ":0"};
+  auto listener = RdmaPathListener::listen("127.0.0.1:0", options).value();
+  set_limit(4096);
+  std::unique_ptr<InboundPath> inbound;
+  std::thread accepting(
+      [&] { inbound = listener.accept(PathToken{}, options).value(); });
+  RdmaOptions theirs = options;
+  theirs.device_addresses = {source + ":0"};
+  const auto path = RdmaConnector::connect(listener.address(), {}, theirs);
+  accepting.join();
+  ASSERT_TRUE(path) << path.error().message;
+  EXPECT_EQ(path->path->name(), "tcp");
+  EXPECT_THAT(path->why_not, HasSubstr("LimitMEMLOCK"));
+  EXPECT_NE(inbound, nullptr);
 }
 
 }  // namespace

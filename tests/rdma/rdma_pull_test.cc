@@ -46,7 +46,7 @@ class RdmaPullTest : public testing::Test {
   static RdmaOptions options(const std::string& address,
                              const DeviceLimits& device_limits) {
     RdmaOptions options;
-    options.device_address = address + ":0";
+    options.device_addresses = {address + ":0"};
     options.device_limits = device_limits;
     options.timeout = std::chrono::seconds(20);
     return options;

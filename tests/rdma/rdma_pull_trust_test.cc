@@ -22,7 +22,7 @@ constexpr uint16_t kPullWorker = kStreamsMax;
 
 RdmaOptions at(const std::string& address) {
   RdmaOptions options;
-  options.device_address = address + ":0";
+  options.device_addresses = {address + ":0"};
   options.timeout = std::chrono::seconds(20);
   return options;
 }
@@ -53,8 +53,8 @@ class FalseTarget {
   FalseTarget() : ram_(kBlocks * kBlockBytes) {
     const auto [source, target] = RdmaLab::addresses();
     ram_.fill(0, 8, 1);
-    auto listener = RdmaListener::listen(target + ":0").value();
-    const RdmaOffer offer{1, {}, listener.address()};
+    auto listener = RdmaListener::listen({target + ":0"}).value();
+    const RdmaOffer offer{1, {}, listener.addresses()};
     RdmaOptions exposing = at(source);
     exposing.stores = {ram_.store.get()};
     std::thread connecting(
@@ -119,10 +119,11 @@ PullDone::Outcome pull_from(
   std::unique_ptr<RdmaEndpoint> endpoint;
   std::thread connecting([&, from = source] {
     endpoint =
-        connect_plain(
-            resolve_address(from + ":0", true).value().front(),
-            resolve_address(listener.offer().address, false).value().front(),
-            listener.offer().secret, kPullWorker, {}, deadline)
+        connect_plain(resolve_address(from + ":0", true).value().front(),
+                      resolve_address(listener.offer().addresses.front(), false)
+                          .value()
+                          .front(),
+                      listener.offer().secret, kPullWorker, {}, deadline)
             .value()
             .endpoint;
   });

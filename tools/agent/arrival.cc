@@ -52,7 +52,8 @@ Status Arrival::prepare(const std::string& peer,
   CAUSEWAY_ASSIGN(const control::GuestConfig config, arriving_config(request));
   CAUSEWAY_TRY(check_path_wish(request.path(), host_->tls.has_value()));
   CAUSEWAY_ASSIGN(const RdmaFabric* fabric,
-                  choose_fabric(host_->rdma, request));
+                  choose_fabric(host_->rdma, request.rdma_fabrics(),
+                                request.path().kind() == "rdma"));
   if (fabric != nullptr) rdma_fabric_ = fabric->name;
   id_ = request.migration();
   name_ = config.name();

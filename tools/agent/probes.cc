@@ -23,10 +23,10 @@ Status check_time(uint64_t duration_us) {
 }
 
 nlohmann::json common_spec(const char* role, const std::string& token,
-                           uint64_t duration_us) {
+                           uint64_t duration_us, const std::string& path) {
   return {{"role", role},
           {"token", token},
-          {"streams", kProbeStreams},
+          {"streams", path == "rdma" ? 1 : kProbeStreams},
           {"duration_us", duration_us},
           {"bytes", kProbeBytesMax}};
 }
@@ -35,6 +35,39 @@ control::PathWish wish_of(const std::string& path) {
   control::PathWish wish;
   wish.set_kind(path);
   return wish;
+}
+
+// By the name that the target has answered.
+Status add_fabric(nlohmann::json* spec, const RdmaEnds& ends,
+                  const std::string& name) {
+  const RdmaFabric* const fabric = ends.find(name);
+  if (fabric == nullptr) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the target wants to meet on the RDMA fabric \"{}\", "
+                      "which this host does not list",
+                      name);
+  }
+  add_rdma(spec, ends, *fabric, /*required=*/true);
+  return {};
+}
+
+control::RdmaProbe rdma_probe_of(const nlohmann::json& report) {
+  control::RdmaProbe probe;
+  probe.set_fabric(text_member(report, "fabric"));
+  probe.set_read_us(number_member(report, "read_us"));
+  probe.set_read_us_least(number_member(report, "read_us_least"));
+  probe.set_write_us(number_member(report, "write_us"));
+  probe.set_write_us_least(number_member(report, "write_us_least"));
+  probe.set_registration_bytes_s(number_member(report, "registration_bytes_s"));
+  probe.set_port_bits_s(number_member(report, "port_bits_s"));
+  probe.set_mtu_bytes(static_cast<uint32_t>(count_member(report, "mtu_bytes")));
+  probe.set_mtu_bytes_max(
+      static_cast<uint32_t>(count_member(report, "mtu_bytes_max")));
+  probe.set_thread_share(number_member(report, "thread_share"));
+  probe.set_host_share(number_member(report, "host_share"));
+  probe.set_limit(text_member(report, "limit"));
+  probe.set_why(text_member(report, "why"));
+  return probe;
 }
 
 control::PathProbe trouble(const std::string& path, const Error& error) {
@@ -67,7 +100,10 @@ Status Probes::probe(const control::ProbeRequest& request,
                   AgentClient::create(request.to(), host_->tls));
   std::vector<std::string> paths(request.paths().begin(),
                                  request.paths().end());
-  if (paths.empty()) paths = {"tcp", "wan"};
+  if (paths.empty()) {
+    paths = {"tcp", "wan"};
+    if (!host_->rdma.fabrics.empty()) paths.push_back("rdma");
+  }
   for (const std::string& path : paths) {
     auto result = measure(*target, request, path, sink);
     if (!result && is_of_the_host(result.error())) {
@@ -84,9 +120,9 @@ Result<control::PathProbe> Probes::measure(AgentClient& target,
                                            const control::ProbeRequest& request,
                                            const std::string& path,
                                            const ProbeSink& sink) {
-  if (path != "tcp" && path != "wan") {
+  if (path != "tcp" && path != "wan" && path != "rdma") {
     return make_error(ErrorCode::kInvalidArgument,
-                      "\"{}\" is no path to probe; there are tcp and wan",
+                      "\"{}\" is no path to probe; there are tcp, wan and rdma",
                       path);
   }
   const control::PathWish wish = wish_of(path);
@@ -97,15 +133,23 @@ Result<control::PathProbe> Probes::measure(AgentClient& target,
   question.set_token(token);
   question.set_path(path);
   question.set_duration_us(request.duration_us());
+  if (path == "rdma") {
+    for (const RdmaFabric& fabric : host_->rdma.fabrics) {
+      question.add_rdma_fabrics(fabric.name);
+    }
+  }
   CAUSEWAY_ASSIGN(const auto answered, target.answer_probe(question));
   CAUSEWAY_ASSIGN(
       const std::string peer,
       reachable_mover(answered.reply.mover_address(), request.to()));
   nlohmann::json spec =
-      common_spec("probe-source", token, request.duration_us());
+      common_spec("probe-source", token, request.duration_us(), path);
   spec["peer"] = peer;
   add_tls(&spec, host_->tls, answered.agent_name);
   add_path(&spec, wish, host_->wan.first_port());
+  if (path == "rdma") {
+    CAUSEWAY_TRY(add_fabric(&spec, host_->rdma, answered.reply.rdma_fabric()));
+  }
   CAUSEWAY_TRY(mover->give_spec(spec));
   LossMemory::Measurement line;
   auto result = follow(*mover, sink, &line);
@@ -133,6 +177,9 @@ Result<control::PathProbe> Probes::follow(MoverProcess& mover,
       probe.set_loss(number_member(report, "loss"));
       probe.set_bytes(count_member(report, "bytes"));
       probe.set_seconds(number_member(report, "seconds"));
+      if (const auto rdma = report.find("rdma"); rdma != report.end()) {
+        *probe.mutable_rdma() = rdma_probe_of(*rdma);
+      }
       *line = {probe.loss(), count_member(report, "packets")};
       return probe;
     }
@@ -147,6 +194,11 @@ Result<control::AnswerProbeReply> Probes::answer(
   CAUSEWAY_TRY(check_time(request.duration_us()));
   const control::PathWish wish = wish_of(request.path());
   CAUSEWAY_TRY(check_path_wish(wish, host_->tls.has_value()));
+  const RdmaFabric* fabric = nullptr;
+  if (request.path() == "rdma") {
+    CAUSEWAY_ASSIGN(fabric, choose_fabric(host_->rdma, request.rdma_fabrics(),
+                                          /*required=*/true));
+  }
   const std::lock_guard lock(mutex_);
   reap();
   if (stopping_ || answering_.size() >= kProbesAnsweredMax) {
@@ -155,11 +207,12 @@ Result<control::AnswerProbeReply> Probes::answer(
                       answering_.size());
   }
   CAUSEWAY_ASSIGN(auto mover, MoverProcess::start(host_->program_folder));
-  nlohmann::json spec =
-      common_spec("probe-target", request.token(), request.duration_us());
+  nlohmann::json spec = common_spec("probe-target", request.token(),
+                                    request.duration_us(), request.path());
   spec["listen"] = host_->mover_listen;
   add_tls(&spec, host_->tls, peer);
   add_path(&spec, wish, host_->wan.first_port());
+  if (fabric != nullptr) add_rdma(&spec, host_->rdma, *fabric, true);
   CAUSEWAY_TRY(mover->give_spec(spec));
   CAUSEWAY_ASSIGN(const MoverEvent event, mover->next(kMoverListenTimeout));
   if (event.kind == MoverEvent::Kind::kFailed) {
@@ -179,6 +232,7 @@ Result<control::AnswerProbeReply> Probes::answer(
   });
   control::AnswerProbeReply reply;
   reply.set_mover_address(text_member(event.body, "address"));
+  if (fabric != nullptr) reply.set_rdma_fabric(fabric->name);
   return reply;
 }
 

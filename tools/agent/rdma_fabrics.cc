@@ -44,21 +44,20 @@ std::string RdmaEnds::names() const {
   return all.empty() ? "none" : all;
 }
 
-Result<const RdmaFabric*> choose_fabric(
-    const RdmaEnds& ends, const control::ReserveRequest& request) {
-  std::string theirs;
-  for (const std::string& name : request.rdma_fabrics()) {
+Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
+                                        const FabricNames& theirs,
+                                        bool required) {
+  std::string names;
+  for (const std::string& name : theirs) {
     if (const RdmaFabric* fabric = ends.find(name)) return fabric;
-    theirs += (theirs.empty() ? "" : ", ") + name;
+    names += (names.empty() ? "" : ", ") + name;
   }
-  if (request.path().kind() != "rdma") {
-    return static_cast<const RdmaFabric*>(nullptr);
-  }
+  if (!required) return static_cast<const RdmaFabric*>(nullptr);
   return make_error(ErrorCode::kInvalidArgument,
                     "no RDMA fabric is trusted by both hosts (the source's: "
                     "{}; the target's: {}); start both agents with "
                     "--rdma-fabric NAME=ADDRESS, or take --path tcp",
-                    theirs.empty() ? "none" : theirs, ends.names());
+                    names.empty() ? "none" : names, ends.names());
 }
 
 void add_rdma(nlohmann::json* spec, const RdmaEnds& ends,

@@ -30,10 +30,12 @@ struct RdmaEnds {
   std::string names() const;  // "a, b" or "none", for the sentences
 };
 
-// Of a target: the fabric for what the source asks, or nullptr: none of its
-// fabrics is here. kInvalidArgument when it must be RDMA.
+// Of a target: the first of the source's fabrics that is its own too, or
+// nullptr: none is. kInvalidArgument when it must be RDMA.
+using FabricNames = google::protobuf::RepeatedPtrField<std::string>;
 Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
-                                        const control::ReserveRequest& request);
+                                        const FabricNames& theirs,
+                                        bool required);
 
 // The members of a mover's spec that make its path go over the fabric.
 // `required`: somebody asked for it; else TCP will do.

@@ -31,6 +31,20 @@ control::ProbeRequest request_of(const ProbeCommand& command) {
   return request;
 }
 
+void print_rdma(const control::RdmaProbe& rdma) {
+  fmt::print(
+      "      fabric {}: READ of 4 KiB {:.1f} us (least {:.1f}), WRITE {:.1f} "
+      "us "
+      "(least {:.1f}),\n"
+      "      registration {:.1f} Mbit/s, port {:.0f} Mbit/s, MTU {} of {} "
+      "bytes\n"
+      "      limited by {}: {}\n",
+      rdma.fabric(), rdma.read_us(), rdma.read_us_least(), rdma.write_us(),
+      rdma.write_us_least(), rdma.registration_bytes_s() * 8 / 1e6,
+      rdma.port_bits_s() / 1e6, rdma.mtu_bytes(), rdma.mtu_bytes_max(),
+      rdma.limit(), rdma.why());
+}
+
 void print_row(const control::PathProbe& probe) {
   if (!probe.trouble().empty()) {
     fmt::print("{:<6}{}\n", probe.path(), probe.trouble());
@@ -39,16 +53,36 @@ void print_row(const control::PathProbe& probe) {
                probe.rtt_ms(), probe.bytes_s() * 8 / 1e6, 100 * probe.loss(),
                static_cast<double>(probe.bytes()) / 1e6);
   }
+  if (probe.has_rdma()) print_rdma(probe.rdma());
   fflush(stdout);
+}
+
+nlohmann::json json_of(const control::RdmaProbe& rdma) {
+  return {{"fabric", rdma.fabric()},
+          {"read_us", rdma.read_us()},
+          {"read_us_least", rdma.read_us_least()},
+          {"write_us", rdma.write_us()},
+          {"write_us_least", rdma.write_us_least()},
+          {"registration_bytes_s", rdma.registration_bytes_s()},
+          {"port_bits_s", rdma.port_bits_s()},
+          {"mtu_bytes", rdma.mtu_bytes()},
+          {"mtu_bytes_max", rdma.mtu_bytes_max()},
+          {"thread_share", rdma.thread_share()},
+          {"host_share", rdma.host_share()},
+          {"limit", rdma.limit()},
+          {"why", rdma.why()}};
 }
 
 nlohmann::json json_of(const control::PathProbe& probe) {
   if (!probe.trouble().empty()) {
     return {{"path", probe.path()}, {"trouble", probe.trouble()}};
   }
-  return {{"path", probe.path()},       {"rtt_ms", probe.rtt_ms()},
-          {"bytes_s", probe.bytes_s()}, {"loss", probe.loss()},
-          {"bytes", probe.bytes()},     {"seconds", probe.seconds()}};
+  nlohmann::json json = {
+      {"path", probe.path()},       {"rtt_ms", probe.rtt_ms()},
+      {"bytes_s", probe.bytes_s()}, {"loss", probe.loss()},
+      {"bytes", probe.bytes()},     {"seconds", probe.seconds()}};
+  if (probe.has_rdma()) json["rdma"] = json_of(probe.rdma());
+  return json;
 }
 
 Status probe(const ProbeCommand& command) {
@@ -99,8 +133,9 @@ void add_probe_command(CLI::App* app, CommandContext* context) {
       ->required();
   probe_app
       ->add_option("--path", command->path,
-                   "tcp, wan, or all, one after the other")
-      ->check(CLI::IsMember({"tcp", "wan", "all"}))
+                   "tcp, wan, rdma, or all, one after the other: rdma where "
+                   "the sending host trusts a fabric")
+      ->check(CLI::IsMember({"tcp", "wan", "rdma", "all"}))
       ->capture_default_str();
   add_duration_option(probe_app, "--duration", &command->duration,
                       "How long for each path, 1s to 60s; it sends as fast as "
@@ -109,6 +144,10 @@ void add_probe_command(CLI::App* app, CommandContext* context) {
   command->tls.add_options(probe_app);
   command->json.add_option(probe_app);
   probe_app->footer(
+      "rdma measures one connection as perftest does: READs and WRITEs of "
+      "4 KiB one at a time,\n"
+      "WRITEs of 64 KiB as many as go; and says what a move would be limited "
+      "by.\n"
       "Who may move guests between the two may probe. Ctrl-C ends it at both "
       "hosts.");
   probe_app->callback([command, context] {

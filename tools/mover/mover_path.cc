@@ -49,7 +49,7 @@ RdmaOptions rdma_options(const MoverSpec& spec, const PathGround& ground) {
   options.tls = spec.tls;
   if (options.tls) options.tls->kernel = kernel_may_encrypt(ground.bytes);
   options.required = spec.rdma->required;
-  options.device_address = spec.rdma->device_address;
+  options.device_addresses = {spec.rdma->device_address};
   options.pinned_bytes_max = spec.rdma->pinned_bytes_max;
   if (ground.image == nullptr) return options;
   for (RegionId id = 0; id < ground.image->regions(); ++id) {
@@ -97,6 +97,13 @@ Result<MoverPath> connect_path(const MoverSpec& spec,
   return MoverPath{std::move(path)};
 }
 
+Result<std::unique_ptr<RdmaProbeSource>> connect_rdma_probe(
+    const MoverSpec& spec) {
+  return RdmaProbeSource::connect(
+      spec.peer, spec.token, rdma_options(spec, {}),
+      std::chrono::duration_cast<Duration>(spec.probe_time), spec.probe_bytes);
+}
+
 Result<MoverListener> MoverListener::listen(const MoverSpec& spec) {
   MoverListener listener;
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
@@ -137,6 +144,13 @@ Result<std::unique_ptr<InboundPath>> MoverListener::accept(
   options.timeout = timeout;
   return lanes_ ? lanes_->accept(spec.token, options)
                 : wan_->accept(spec.token, options);
+}
+
+Result<std::unique_ptr<Stepper>> MoverListener::accept_rdma_probe(
+    const MoverSpec& spec, Duration timeout) {
+  RdmaOptions options = rdma_options(spec, {});
+  options.timeout = timeout;
+  return rdma_->accept_probe(spec.token, options);
 }
 
 }  // namespace causeway

@@ -12,6 +12,7 @@
 #include "engine/migration/image.h"
 #include "engine/path/path.h"
 #include "engine/path/tcp/tcp_listener.h"
+#include "rdma/probe/rdma_probe.h"
 #include "rdma/rdma_path_listener.h"
 #include "rdma/rdma_tally.h"
 #include "tools/mover/mover_spec.h"
@@ -37,6 +38,10 @@ struct PathGround {
 // The source's end.
 Result<MoverPath> connect_path(const MoverSpec& spec, const PathGround& ground);
 
+// The source's end of a probe of the rdma path.
+Result<std::unique_ptr<RdmaProbeSource>> connect_rdma_probe(
+    const MoverSpec& spec);
+
 // The target's end, until the source has come.
 class MoverListener {
  public:
@@ -47,6 +52,9 @@ class MoverListener {
   Result<std::unique_ptr<InboundPath>> accept(const MoverSpec& spec,
                                               const PathGround& ground,
                                               Duration timeout);
+  // The same for a probe of the rdma path.
+  Result<std::unique_ptr<Stepper>> accept_rdma_probe(const MoverSpec& spec,
+                                                     Duration timeout);
 
  private:
   std::optional<TcpListener> tcp_;

@@ -7,16 +7,13 @@
 #include "engine/policy/settled_loss.h"
 #include "engine/runtime/clock.h"
 #include "engine/runtime/driver.h"
+#include "tools/mover/limits.h"
 #include "tools/mover/mover_events.h"
 #include "tools/mover/mover_path.h"
+#include "tools/mover/rdma_probe_mover.h"
 
 namespace causeway {
 namespace {
-
-// The source's mover starts when the target has said where it listens.
-constexpr Duration kSourceComesMax = std::chrono::seconds(15);
-// What setting up and closing may take besides the measurement.
-constexpr Duration kAroundMax = std::chrono::seconds(20);
 
 // A put, with a fence behind it: what has landed is known to so much.
 constexpr uint32_t kPutBlocks = 16;
@@ -257,6 +254,8 @@ class ProbeReceiver final : public Stepper {
 }  // namespace
 
 int run_probe_source(const MoverSpec& spec, CommandReader& commands) {
+  if (spec.path == PathKind::kRdma)
+    return run_rdma_probe_source(spec, commands);
   auto path = connect_path(spec, {nullptr, nullptr, spec.probe_bytes});
   if (!path) return failed(path.error());
   ProbeSender sender(spec, *path->path);
@@ -273,12 +272,14 @@ int run_probe_source(const MoverSpec& spec, CommandReader& commands) {
 }
 
 int run_probe_target(const MoverSpec& spec, CommandReader& commands) {
+  if (spec.path == PathKind::kRdma)
+    return run_rdma_probe_target(spec, commands);
   auto listener = MoverListener::listen(spec);
   if (!listener) return failed(listener.error());
   write_event(listening_event(listener->address(), {}));
-  auto path = listener->accept(spec, {}, kSourceComesMax);
+  auto path = listener->accept(spec, {}, kProbeSourceComesMax);
   if (!path) return failed(path.error());
-  ProbeReceiver receiver(monotonic_now() + spec.probe_time + kAroundMax);
+  ProbeReceiver receiver(monotonic_now() + spec.probe_time + kProbeAroundMax);
   if (Status opened = receiver.open(**path, spec.streams); !opened) {
     return failed(opened.error());
   }

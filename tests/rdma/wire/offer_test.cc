@@ -11,7 +11,7 @@ RdmaOffer an_offer() {
   RdmaOffer offer;
   offer.workers = 4;
   offer.secret.fill(std::byte{0x5a});
-  offer.address = "[fd00::1]:4711";
+  offer.addresses = {"[fd00::1]:4711", "", "10.0.0.1:9"};
   return offer;
 }
 
@@ -20,7 +20,7 @@ TEST(RdmaOfferTest, ComesBack) {
   ASSERT_TRUE(back);
   EXPECT_EQ(back->workers, 4u);
   EXPECT_EQ(back->secret, an_offer().secret);
-  EXPECT_EQ(back->address, "[fd00::1]:4711");
+  EXPECT_EQ(back->addresses, an_offer().addresses);
 }
 
 TEST(RdmaOfferTest, OthersAreRefused) {
@@ -28,17 +28,24 @@ TEST(RdmaOfferTest, OthersAreRefused) {
   other[0] ^= std::byte{1};
   EXPECT_EQ(decode_offer(other).error().code, ErrorCode::kPeerBroken);
   auto newer = encode_offer(an_offer());
-  newer[4] = std::byte{2};
+  newer[4] = std::byte{3};
   EXPECT_EQ(decode_offer(newer).error().code, ErrorCode::kIncompatible);
   auto endless = encode_offer(an_offer());
-  std::fill(endless.begin() + 40, endless.end(), std::byte{'1'});
+  std::fill(endless.begin() + 44, endless.end(), std::byte{'1'});
   EXPECT_EQ(decode_offer(endless).error().code, ErrorCode::kPeerBroken);
+  auto many = encode_offer(an_offer());
+  many[40] = std::byte{kRdmaPortsMax + 1};
+  EXPECT_EQ(decode_offer(many).error().code, ErrorCode::kPeerBroken);
 }
 
-TEST(RdmaOfferTest, ADeviceThatIsNotThereIsSaid) {
+TEST(RdmaOfferTest, AsManyPortsAsThereMayBe) {
   RdmaOffer offer = an_offer();
-  offer.address.clear();
-  EXPECT_EQ(decode_offer(encode_offer(offer)).value().address, "");
+  offer.addresses.assign(kRdmaPortsMax,
+                         std::string(RdmaOffer::kAddressBytesMax, 'a'));
+  EXPECT_EQ(decode_offer(encode_offer(offer)).value().addresses,
+            offer.addresses);
+  offer.addresses.clear();
+  EXPECT_TRUE(decode_offer(encode_offer(offer)).value().addresses.empty());
 }
 
 TEST(RdmaVerdictTest, IsOneOfTwo) {

@@ -23,23 +23,22 @@ TEST(RdmaFabricTest, IsANameAndAnAddress) {
 TEST(RdmaFabricTest, TheFirstThatBothTrustIsTaken) {
   RdmaEnds ends;
   ends.fabrics = {{"slow", "10.0.0.1:0"}, {"fast", "10.1.0.1:0"}};
-  control::ReserveRequest request;
-  request.mutable_path()->set_kind("tcp");
-  EXPECT_EQ(choose_fabric(ends, request).value(), nullptr);
-  request.add_rdma_fabrics("elsewhere");
-  EXPECT_EQ(choose_fabric(ends, request).value(), nullptr);
-  request.add_rdma_fabrics("fast");
-  request.add_rdma_fabrics("slow");
-  EXPECT_EQ(choose_fabric(ends, request).value()->name, "fast");
+  FabricNames theirs;
+  EXPECT_EQ(choose_fabric(ends, theirs, /*required=*/false).value(), nullptr);
+  *theirs.Add() = "elsewhere";
+  EXPECT_EQ(choose_fabric(ends, theirs, /*required=*/false).value(), nullptr);
+  *theirs.Add() = "fast";
+  *theirs.Add() = "slow";
+  EXPECT_EQ(choose_fabric(ends, theirs, /*required=*/false).value()->name,
+            "fast");
 }
 
 TEST(RdmaFabricTest, WhoWantsRdmaIsToldWhyNot) {
   RdmaEnds ends;
   ends.fabrics = {{"b-side", "10.0.0.1:0"}};
-  control::ReserveRequest request;
-  request.mutable_path()->set_kind("rdma");
-  request.add_rdma_fabrics("a-side");
-  const auto refused = choose_fabric(ends, request);
+  FabricNames theirs;
+  *theirs.Add() = "a-side";
+  const auto refused = choose_fabric(ends, theirs, /*required=*/true);
   ASSERT_FALSE(refused);
   for (const char* word : {"a-side", "b-side", "--rdma-fabric", "--path tcp"}) {
     EXPECT_THAT(refused.error().message, HasSubstr(word));
