@@ -57,8 +57,10 @@ void RdmaEndpoint::disconnect() {
   if (id_ == nullptr || id_->qp == nullptr) return;
   rdma_disconnect(id_.get());
   // rdma_destroy_qp() would not say whether it is gone; what cannot be taken
-  // from the device by us goes with the process.
-  CAUSEWAY_ASSERT(ibv_destroy_qp(id_->qp) == 0);
+  // from the device by us goes with the process. EIO: the device itself has
+  // been taken away, and the kernel has destroyed all that was on it.
+  const int error = ibv_destroy_qp(id_->qp);
+  CAUSEWAY_ASSERT(error == 0 || error == EIO);
   id_->qp = nullptr;
 }
 
@@ -132,10 +134,10 @@ Instant RdmaEndpoint::wait_on(WaitSet& set) const {
   return kNever;
 }
 
-Error RdmaEndpoint::broken(const char* call) const {
+Error RdmaEndpoint::broken(const char* call, int errno_value) const {
   return make_error(ErrorCode::kConnectionLost,
                     "the RDMA connection to {} broke: {}: {}", peer_, call,
-                    std::strerror(errno));
+                    std::strerror(errno_value));
 }
 
 // An event of the completion channel says that the queue is worth a look.
@@ -144,19 +146,21 @@ Status RdmaEndpoint::take_event() {
   void* unused = nullptr;
   if (ibv_get_cq_event(completions_.get(), &queue, &unused) != 0) {
     if (errno == EAGAIN) return {};
-    return broken("ibv_get_cq_event");
+    return broken("ibv_get_cq_event", errno);
   }
   ibv_ack_cq_events(queue, 1);
   armed_ = Armed::kNot;
   return {};
 }
 
-// What the connection manager has to say is always an end.
+// What the connection manager has to say is always an end: also that the device
+// is taken away, while the queue pair still works. A device whose driver cannot
+// take it from its users (Soft-RoCE) is there until this process ends.
 Status RdmaEndpoint::check_connection() {
   rdma_cm_event* event = nullptr;
   if (rdma_get_cm_event(events_.get(), &event) != 0) {
     if (errno == EAGAIN) return {};
-    return broken("rdma_get_cm_event");
+    return broken("rdma_get_cm_event", errno);
   }
   const rdma_cm_event_type what = event->event;
   rdma_ack_cm_event(event);
@@ -185,9 +189,8 @@ Status RdmaEndpoint::arm(bool sent_too) {
   if (armed_ == Armed::kForAll || (armed_ != Armed::kNot && !sent_too)) {
     return {};
   }
-  if (ibv_req_notify_cq(queue_.get(), sent_too ? 0 : 1) != 0) {
-    return broken("ibv_req_notify_cq");
-  }
+  const int error = ibv_req_notify_cq(queue_.get(), sent_too ? 0 : 1);
+  if (error != 0) return broken("ibv_req_notify_cq", error);
   armed_ = sent_too ? Armed::kForAll : Armed::kForMessages;
   return {};
 }

@@ -130,7 +130,7 @@ class RdmaEndpoint {
   Status open(const DeviceLimits& limits);
   Status open_queues();
   Status open_buffers();
-  Error broken(const char* call) const;
+  Error broken(const char* call, int errno_value) const;
   Status take_event();
   Status check_connection();
   Result<size_t> poll_queue(std::span<RdmaCompletion> out);

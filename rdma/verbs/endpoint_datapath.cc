@@ -45,9 +45,8 @@ Status RdmaEndpoint::post(std::span<const RdmaWrite> writes, uint32_t buffer,
   message.sg_list = &pieces_[count];
   message.num_sge = 1;
   ibv_send_wr* bad = nullptr;
-  if (ibv_post_send(id_->qp, requests_.data(), &bad) != 0) {
-    return broken("ibv_post_send");
-  }
+  const int error = ibv_post_send(id_->qp, requests_.data(), &bad);
+  if (error != 0) return broken("ibv_post_send", error);
   return {};
 }
 
@@ -62,9 +61,8 @@ Status RdmaEndpoint::read(const RdmaRead& wanted, uint32_t tag) {
   request.wr.rdma.remote_addr = wanted.from;
   request.wr.rdma.rkey = wanted.remote_key;
   ibv_send_wr* bad = nullptr;
-  if (ibv_post_send(id_->qp, &request, &bad) != 0) {
-    return broken("ibv_post_send");
-  }
+  const int error = ibv_post_send(id_->qp, &request, &bad);
+  if (error != 0) return broken("ibv_post_send", error);
   return {};
 }
 
@@ -77,9 +75,8 @@ Status RdmaEndpoint::take_again(uint32_t buffer) {
   request.sg_list = &piece;
   request.num_sge = 1;
   ibv_recv_wr* bad = nullptr;
-  if (ibv_post_recv(id_->qp, &request, &bad) != 0) {
-    return broken("ibv_post_recv");
-  }
+  const int error = ibv_post_recv(id_->qp, &request, &bad);
+  if (error != 0) return broken("ibv_post_recv", error);
   return {};
 }
 

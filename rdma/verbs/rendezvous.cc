@@ -276,6 +276,11 @@ Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
     CAUSEWAY_TRY(await_request(events_->fd, called_off_fd, deadline));
     CAUSEWAY_ASSIGN(const Event event,
                     next_event(events_.get(), deadline, &wanted));
+    if (event.type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
+      return make_error(ErrorCode::kUnreachable,
+                        "the verbs device of {} has been taken away",
+                        address());
+    }
     if (event.type != RDMA_CM_EVENT_CONNECT_REQUEST) continue;
     ConnectionId id(event.id);
     if (!event.knows) {

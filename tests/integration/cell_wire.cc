@@ -1,6 +1,8 @@
 #include "tests/integration/cell_wire.h"
 
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <sstream>
 
 namespace causeway::integration {
@@ -9,6 +11,11 @@ namespace {
 // Between two towns. A round is over in a second or two, and a busy machine's
 // emulator keeps it.
 constexpr const char* kLine = "200M,20ms";
+
+Status run(const std::string& command) {
+  if (std::system(command.c_str()) == 0) return {};
+  return make_error(ErrorCode::kIo, "{} has failed", command);
+}
 
 }  // namespace
 
@@ -50,18 +57,23 @@ Status CellWire::join(Wiring wiring, int cables) {
 Status CellWire::find_fabric() {
   const char* addresses = std::getenv("CAUSEWAY_RDMA_ADDRESSES");
   const char* silence = std::getenv("CAUSEWAY_RDMA_SILENCE");
-  if (addresses == nullptr || silence == nullptr) {
+  const char* hardware = std::getenv("CAUSEWAY_RDMA_HARDWARE");
+  if (addresses == nullptr || silence == nullptr || hardware == nullptr) {
     return make_error(ErrorCode::kNotFound,
                       "start it by tests/labs/rdma/run: no verbs devices here");
   }
   std::istringstream(addresses) >> devices_[0] >> devices_[1];
   silence_ = silence;
+  hardware_ = hardware;
   return {};
 }
 
 Status CellWire::silence(const char* what) const {
-  if (std::system((silence_ + " " + what).c_str()) == 0) return {};
-  return make_error(ErrorCode::kIo, "{} {} has failed", silence_, what);
+  return run(silence_ + " " + what);
+}
+
+Status CellWire::hardware(const std::string& what) const {
+  return run(hardware_ + " " + what);
 }
 
 void CellWire::place(int host, TestAgentOptions* options) const {
@@ -80,15 +92,54 @@ void CellWire::place(int host, TestAgentOptions* options) const {
 }
 
 Status CellWire::cut() {
-  if (victim_ == Victim::kLink) return network_->cut();
-  if (victim_ == Victim::kFabric) return silence("begin");
-  return set_lines("both loss=100%");
+  switch (victim_) {
+    case Victim::kLink:
+      return network_->cut();
+    case Victim::kFabric:
+      return silence("begin");
+    case Victim::kPort:
+      return hardware("down");
+    case Victim::kSourceDevice:
+      return hardware("unplug " + devices_[0]);
+    case Victim::kTargetDevice:
+      return hardware("unplug " + devices_[1]);
+    default:
+      return set_lines("both loss=100%");
+  }
 }
 
 Status CellWire::mend() {
-  if (victim_ == Victim::kLink) return network_->mend();
-  if (victim_ == Victim::kFabric) return silence("end");
-  return set_lines("both loss=0%");
+  switch (victim_) {
+    case Victim::kLink:
+      return network_->mend();
+    case Victim::kFabric:
+      return silence("end");
+    case Victim::kPort:
+      return hardware("up");
+    default:
+      return set_lines("both loss=0%");
+  }
+}
+
+Status CellWire::renew() {
+  const bool touched = victim_ == Victim::kPort ||
+                       victim_ == Victim::kSourceDevice ||
+                       victim_ == Victim::kTargetDevice;
+  return touched ? hardware("renew") : Status();
+}
+
+Result<std::string> CellWire::registrations() {
+  std::FILE* const shown =
+      ::popen("PATH=$PATH:/usr/sbin rdma resource show mr", "r");
+  CAUSEWAY_ASSERT(shown != nullptr);
+  std::string lines;
+  std::array<char, 512> line;
+  while (std::fgets(line.data(), line.size(), shown) != nullptr) {
+    // The kernel's own have no process.
+    if (std::strstr(line.data(), " pid ") != nullptr) lines += line.data();
+  }
+  if (::pclose(shown) == 0) return lines;
+  return make_error(ErrorCode::kIo, "rdma resource show mr has failed");
 }
 
 Status CellWire::set_lines(const std::string& change) {

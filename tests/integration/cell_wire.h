@@ -30,12 +30,18 @@ class CellWire {
   // when it returns.
   Status cut();
   Status mend();
+  // Once the agents are gone: verbs devices as new.
+  Status renew();
+
+  // What processes have registered with the verbs devices, a line each.
+  static Result<std::string> registrations();
 
  private:
   explicit CellWire(Victim victim) : victim_(victim) {}
   Status join(Wiring wiring, int cables);
   Status find_fabric();
   Status silence(const char* what) const;
+  Status hardware(const std::string& what) const;
   Status set_lines(const std::string& change);
 
   Victim victim_;
@@ -43,7 +49,9 @@ class CellWire {
   std::unique_ptr<NamespacePair> network_;
   std::array<std::unique_ptr<EmulatorProcess>, kLinesMax> lines_;
   std::array<std::string, 2> devices_;  // of verbs, by their addresses
-  std::string silence_;                 // the command that cuts their fabric
+  // The commands that cut their fabric, and that lay hands on them.
+  std::string silence_;
+  std::string hardware_;
 };
 
 }  // namespace causeway::integration

@@ -30,11 +30,13 @@ struct HarmTraits {
   const char* name;
   std::chrono::seconds cut;
 };
-constexpr std::array<HarmTraits, 6> kHarms = {{
+constexpr std::array<HarmTraits, 8> kHarms = {{
     {"kill", std::chrono::seconds(0)},
     {"stop", std::chrono::seconds(0)},
     {"1s", std::chrono::seconds(1)},
+    {"5s", std::chrono::seconds(5)},
     {"10s", std::chrono::seconds(10)},
+    {"30s", std::chrono::seconds(30)},
     {"60s", std::chrono::seconds(60)},
     {"for_ever", std::chrono::seconds(0)},
 }};
@@ -48,15 +50,20 @@ constexpr unsigned kToLines =
 constexpr unsigned kToLanes = bit(Harm::kCutForEver);
 // Longer than a lane waits, shorter than the path.
 constexpr unsigned kToBothLanes = bit(Harm::kCut10s);
-// What a queue pair bridges, and what makes it give up.
-constexpr unsigned kToFabric = bit(Harm::kCut1s) | bit(Harm::kCut10s);
+// What a queue pair bridges, what makes it give up, and what outlasts it all.
+constexpr unsigned kToFabric =
+    bit(Harm::kCut1s) | bit(Harm::kCut10s) | bit(Harm::kCut30s);
+constexpr unsigned kToPorts =
+    bit(Harm::kCut1s) | bit(Harm::kCut5s) | bit(Harm::kCut30s);
+// Unplugged.
+constexpr unsigned kToDevices = bit(Harm::kCutForEver);
 
 struct VictimTraits {
   const char* name;
   Wire wire;
   unsigned harms;
 };
-constexpr std::array<VictimTraits, 13> kVictims = {{
+constexpr std::array<VictimTraits, 16> kVictims = {{
     {"source_mover", Wire::kLoopback, kToProcesses},
     {"target_mover", Wire::kLoopback, kToProcesses},
     {"source_agent", Wire::kLoopback, kToProcesses},
@@ -70,8 +77,12 @@ constexpr std::array<VictimTraits, 13> kVictims = {{
     {"other_lane", Wire::kTwoLines, kToLanes},
     {"both_lanes", Wire::kTwoLines, kToBothLanes},
     {"fabric", Wire::kFabric, kToFabric},
+    {"port", Wire::kFabric, kToPorts},
+    {"source_device", Wire::kFabric, kToDevices},
+    {"target_device", Wire::kFabric, kToDevices},
 }};
-static_assert(static_cast<size_t>(Victim::kFabric) + 1 == kVictims.size());
+static_assert(static_cast<size_t>(Victim::kTargetDevice) + 1 ==
+              kVictims.size());
 
 const StageTraits& traits(Stage stage) {
   return kStages[static_cast<size_t>(stage)];
@@ -90,7 +101,7 @@ bool exists(const Cell& cell) {
   const bool source_over =
       cell.victim == Victim::kSourceMover && cell.stage == Stage::kDiscard;
   const Wire wire = wire_of(cell.victim);
-  const bool rdma = path_of(cell.victim) == "rdma";
+  const bool rdma = path_of(Victim::kFabric) == "rdma";
   const bool wired = rdma ? wire == Wire::kLoopback || wire == Wire::kFabric
                           : wire != Wire::kFabric;
   return wired && !mover_over && !source_over &&
@@ -114,7 +125,11 @@ std::vector<Cell> all_cells() {
 bool is_short_cut(const Cell& cell) {
   switch (cell.victim) {
     case Victim::kFabric:
-      return cell.stage == Stage::kRound1 || cell.stage == Stage::kStop;
+    case Victim::kPort:
+    case Victim::kSourceDevice:
+    case Victim::kTargetDevice:
+      return cell.harm != Harm::kCut30s &&
+             (cell.stage == Stage::kRound1 || cell.stage == Stage::kStop);
     case Victim::kLink:
       // A cut link is found out after kTcpSilenceMax: the two cuts that nobody
       // but a healed link decides.

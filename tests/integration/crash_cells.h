@@ -35,14 +35,20 @@ enum class Victim {
   kAgentsLane,  // of two such lines, the one that the agents use too
   kOtherLane,
   kBothLanes,
-  kFabric,  // of verbs devices, which loses all; TCP goes on
+  // Of verbs devices; TCP goes on.
+  kFabric,  // loses all, which nobody is told
+  kPort,    // is down, which the kernel knows, and the other has no carrier
+  kSourceDevice,
+  kTargetDevice,
 };
 
 enum class Harm {
   kKill,
   kStop,  // and go on after kStopTime
   kCut1s,
+  kCut5s,
   kCut10s,
+  kCut30s,
   kCut60s,
   kCutForEver,  // until both ends have found out
 };
@@ -70,11 +76,11 @@ const char* stop_point_of(Stage stage);
 enum class Wire { kLoopback, kCable, kLine, kTwoLines, kFabric };
 Wire wire_of(Victim victim);
 
-// Of the link, a line or a lane; zero: for ever.
+// Of what is not a process; zero: for ever.
 std::chrono::seconds cut_time(Harm harm);
 
 // "tcp", "wan", "rdma": CAUSEWAY_CRASH_PATH; of lines always "wan". On rdma,
-// which the RDMA lab has, there are the cells of processes and of the fabric.
+// which the RDMA lab has, there are the cells of processes and of the devices.
 std::string path_of(Victim victim);
 
 // The tables. After all of it has ended, and what was cut is mended: a lane

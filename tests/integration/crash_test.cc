@@ -2,7 +2,8 @@
 // while, and what is between the hosts is cut, for a while or until both have
 // found out, exactly at each stage. What must become of the guest is written
 // down for each cell (crash_cells.h); besides, always: it runs in one place and
-// passes its check there, and the other host has nothing of it.
+// passes its check there, and the other host has nothing of it; nothing is
+// pinned any more.
 //
 // CAUSEWAY_CRASH_CELLS=N takes N cells by chance instead of the short ones, and
 // CAUSEWAY_CRASH_SEED=S which ones; =all takes all. CAUSEWAY_CRASH_PATH=wan
@@ -33,6 +34,12 @@ class CrashTest : public testing::TestWithParam<Cell> {
     }
     ASSERT_TRUE(wire) << wire.error().message;
     wire_.emplace(std::move(*wire));
+  }
+
+  void TearDown() override {
+    if (!wire_) return;
+    const Status renewed = wire_->renew();
+    EXPECT_TRUE(renewed) << renewed.error().message;
   }
 
   static bool by_rdma() { return path_of(GetParam().victim) == "rdma"; }
@@ -151,7 +158,7 @@ class CrashTest : public testing::TestWithParam<Cell> {
     const Cell& cell = GetParam();
     const std::chrono::duration<double, std::milli> cut = cut_time(cell.harm);
     EXPECT_GT(ms, 0);
-    if (cell.victim == Victim::kFabric) {
+    if (wire_of(cell.victim) == Wire::kFabric) {
       // Given up after kRdmaUrgentSilenceMax, however long it lasts.
       EXPECT_LT(ms, 6000);
       return;
@@ -178,6 +185,25 @@ class CrashTest : public testing::TestWithParam<Cell> {
   static std::string where(const TestAgent& a, const TestAgent& b) {
     return a.status("g").value("state", "-") + "|" +
            b.status("g").value("state", "-");
+  }
+
+  // In the middle of it: the movers' own, so that to see none later means so.
+  void expect_pinned() {
+    if (!by_rdma() || GetParam().stage != Stage::kRound2) return;
+    EXPECT_NE(CellWire::registrations().value(), "");
+    for (const pid_t mover : movers_) EXPECT_GT(pinned_kib(mover), 0u);
+  }
+
+  void expect_nothing_pinned(const TestAgent& a, const TestAgent& b) {
+    if (!by_rdma()) return;
+    EXPECT_TRUE(eventually([] {
+      return CellWire::registrations().value().empty();
+    })) << CellWire::registrations().value();
+    for (const TestAgent* agent : {&a, &b}) {
+      EXPECT_EQ(pinned_kib(agent->pid()), 0u);
+      // Of a VMM that is not there: nothing.
+      EXPECT_EQ(pinned_kib(agent->vmm_of("g")), 0u);
+    }
   }
 
   void expect_outcome(TestAgent& a, TestAgent& b) {
@@ -269,6 +295,7 @@ TEST_P(CrashTest, LeavesTheGuestWhereTheTableSays) {
   ASSERT_TRUE(reach_stage(a, b)) << a.log() << b.log();
   source_vmm_ = a.vmm_of("g");
   target_vmm_ = b.vmm_of("g");
+  expect_pinned();
   harm(a, b);
   const CommandResult ended = migrate.wait();
   SCOPED_TRACE(ended.text());
@@ -278,6 +305,7 @@ TEST_P(CrashTest, LeavesTheGuestWhereTheTableSays) {
     expect_moved(ended);
   }
   expect_outcome(a, b);
+  expect_nothing_pinned(a, b);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, CrashTest, testing::ValuesIn(chosen_cells()),

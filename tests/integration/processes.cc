@@ -85,4 +85,14 @@ bool has_ended(pid_t pid) {
   return threads <= 1 && is_dead(state_of(pid));
 }
 
+uint64_t pinned_kib(pid_t pid) {
+  std::istringstream status(proc_file(pid, "status"));
+  uint64_t sum = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("VmLck:") && !line.starts_with("VmPin:")) continue;
+    sum += std::stoull(line.substr(line.find(':') + 1));
+  }
+  return sum;
+}
+
 }  // namespace causeway::integration

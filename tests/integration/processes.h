@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,5 +21,8 @@ char state_of(pid_t pid);
 // All of it: a first thread that has ended says "zombie" while others still
 // end, and the process has its sockets until the last one has.
 bool has_ended(pid_t pid);
+
+// Of its memory, what is locked or pinned.
+uint64_t pinned_kib(pid_t pid);
 
 }  // namespace causeway::integration
