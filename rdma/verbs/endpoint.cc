@@ -1,8 +1,11 @@
 #include "rdma/verbs/endpoint.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -13,11 +16,19 @@ namespace {
 
 constexpr size_t kPageBytes = 4096;
 
+// By CAP_IPC_LOCK; RLIMIT_MEMLOCK is then not looked at.
+bool may_lock_all() {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  return ::syscall(SYS_capget, &head, sets) == 0 &&
+         (sets[0].effective & 1u << CAP_IPC_LOCK) != 0;
+}
+
 // ENOMEM and EPERM are what the kernel says when RLIMIT_MEMLOCK is too small.
 Error registration_error(int errno_value, size_t bytes) {
   rlimit limit{};
   ::getrlimit(RLIMIT_MEMLOCK, &limit);
-  const bool limited = limit.rlim_cur != RLIM_INFINITY &&
+  const bool limited = limit.rlim_cur != RLIM_INFINITY && !may_lock_all() &&
                        (errno_value == ENOMEM || errno_value == EPERM);
   if (!limited) {
     return errno_error(errno_value, fmt::format("registering {} bytes", bytes));

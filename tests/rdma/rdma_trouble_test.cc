@@ -2,12 +2,16 @@
 // goes down, it is taken away. All arrives all the same, and once the path is
 // gone nothing is pinned.
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
 
+#include "engine/base/unique_fd.h"
+#include "rdma/verbs/rendezvous.h"
 #include "tests/rdma/failing_registrations.h"
 #include "tests/rdma/rdma_run.h"
 
@@ -126,6 +130,18 @@ TEST_F(RdmaHardwareTest, ASourceWhoseDeviceIsTakenAway) {
 
 TEST_F(RdmaHardwareTest, ATargetWhoseDeviceIsTakenAway) {
   run_through("unplug " + RdmaLab::addresses().second);
+}
+
+// Nobody waits for a source that cannot come.
+TEST_F(RdmaHardwareTest, AListenerWhoseDeviceIsTakenAway) {
+  const std::string address = RdmaLab::addresses().second;
+  RdmaListener listener = RdmaListener::listen(address + ":0").value();
+  hardware("unplug " + address);
+  const UniqueFd never(::eventfd(0, EFD_CLOEXEC));
+  const auto come = listener.await(RdmaSecret{}, 0, {}, never.get(),
+                                   Deadline(std::chrono::seconds(20)));
+  ASSERT_FALSE(come);
+  EXPECT_EQ(come.error().code, ErrorCode::kUnreachable) << come.error().message;
 }
 
 }  // namespace
