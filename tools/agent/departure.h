@@ -19,6 +19,8 @@
 #include "engine/base/result.h"
 #include "engine/control/agent_client.h"
 #include "engine/control/handler.h"
+#include "tools/agent/departure_news.h"
+#include "tools/agent/departure_plan.h"
 #include "tools/agent/host.h"
 #include "tools/agent/line_watch.h"
 #include "tools/agent/mover_process.h"
@@ -61,59 +63,50 @@ class Departure {
   Status hold(bool held);
 
  private:
-  Departure(Host* host, const control::MigrateRequest& request,
-            GuestTable::Claim claim, std::optional<Earlier> earlier);
+  Departure(Host* host, DeparturePlan plan, GuestTable::Claim claim,
+            std::optional<Earlier> earlier);
 
-  Status choose_path();
-  void take_fabric(const control::ReserveReply& reply);
-  void choose_congestion();
-  Status take_addresses(const control::ReserveReply& reply);
+  // The journal's, as far as it never changes.
+  JournalEntry row() const;
+  Status begin_row();
+  Status choose_way();
   Status reserve();
-  Status check_disk() const;
   Result<control::ReserveRequest> reservation() const;
+  void take_fabric(const std::string& name);
+  Status take_addresses(const control::ReserveReply& reply);
   Status give_spec();
   // The mover's last event; one that died has failed.
-  nlohmann::json follow_mover(const MigrationEventSink& sink);
-  Status end_dry_run(const nlohmann::json& report,
-                     const MigrationEventSink& sink);
-  Status begin_row();
-  void end_mover();
-  // `guest_at`: what the mover says; empty when it died.
-  Error not_moved(MoverFailure failure);
-  Error undecided(const std::string& message);
-  void pass_on(const MoverEvent& event, const MigrationEventSink& sink);
-  void emit(const MigrationEventSink& sink,
-            const control::MigrationEvent& event);
-  nlohmann::json complete_report(nlohmann::json report);
-  std::optional<uint64_t> steps_lost(const nlohmann::json& target) const;
-  void count(const nlohmann::json& report);
+  nlohmann::json follow_mover();
+  void pass_on(const MoverEvent& event);
   // Whether it had better begin anew, by what the mover says of the line.
   void reconsider(const nlohmann::json& progress);
+  void end_mover();
   // However it ended: what it has seen of the line is worth knowing.
   void learn_loss();
+  Status end_dry_run(const nlohmann::json& report);
+  Error not_moved(MoverFailure failure);
+  void complete(nlohmann::json* report);
   void remove_guest();
 
   Host* host_;
-  control::MigrateRequest request_;
+  DeparturePlan plan_;
   GuestTable::Claim claim_;
   std::string name_;
   std::string id_;
   std::string token_;
+  std::string target_address_;           // of the target's agent
+  std::string target_name_;              // the same, by its certificate
   std::string peer_;                     // of the target's mover
-  bool rdma_would_do_ = false;           // nobody said which path
-  const RdmaFabric* fabric_ = nullptr;   // by which the path is rdma
   std::vector<std::string> lane_peers_;  // of a striped path
-  std::string target_name_;  // of the target's agent, by its certificate
   std::unique_ptr<AgentClient> target_;
   bool reserved_ = false;  // the target may hold something for it
   LineWatch line_;
-  bool on_trial_ = false;  // by BBR2, for want of knowledge
   std::optional<std::string> second_thoughts_;
   bool given_up_ = false;  // for them, and the guest runs on here
   Instant began_;
   std::optional<Earlier> earlier_;
+  std::optional<DepartureNews> news_;  // while it runs, and after
   std::atomic<bool> can_be_held_{false};
-  bool caller_gone_ = false;
   bool told_to_cancel_ = false;
 
   std::atomic<bool> cancelled_{false};

@@ -1,14 +1,13 @@
 #include "tools/agent/new_guest.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/limits.h"
 #include "engine/base/units.h"
 #include "engine/guest/region.h"
+#include "tools/agent/guest_disk.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/host_capacity.h"
 #include "tools/agent/limits.h"
@@ -60,58 +59,6 @@ Status check_memory_size(const control::GuestConfig& config) {
         fmt::format("memory of {} is more than a guest can have, "
                     "{}",
                     format_bytes(bytes), format_bytes(kRegionBytesMax)));
-  }
-  return {};
-}
-
-// The operator's own file or block device.
-Status complete_disk_file(control::GuestConfig* config) {
-  const std::string& path = config->disk_path();
-  if (path.front() != '/') {
-    return invalid("the disk file " + path +
-                   " needs a whole path: the agent runs in another folder");
-  }
-  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd && errno == ENOENT) {
-    return make_error(ErrorCode::kNotFound,
-                      "the disk file {} does not exist; make it, or give a "
-                      "size alone to have one made",
-                      path);
-  }
-  if (!fd) return errno_error(errno, "opening the disk file " + path);
-  const off_t end = lseek(fd.get(), 0, SEEK_END);
-  if (end < 0) return errno_error(errno, "the size of the disk file " + path);
-  const auto file_bytes = static_cast<uint64_t>(end);
-  if (config->disk_bytes() == 0) config->set_disk_bytes(file_bytes);
-  if (config->disk_bytes() > file_bytes) {
-    return invalid(fmt::format(
-        "the disk file {} has {} bytes, less than the {} bytes that were said",
-        path, file_bytes, config->disk_bytes()));
-  }
-  return {};
-}
-
-Status complete_disk(control::GuestConfig* config) {
-  if (!config->disk_path().empty()) CAUSEWAY_TRY(complete_disk_file(config));
-  if (config->disk_bytes() % kBlockBytes != 0) {
-    return invalid(fmt::format("a disk of {} bytes is not a multiple of {}",
-                               config->disk_bytes(), kBlockBytes));
-  }
-  if (config->disk_bytes() > kRegionBytesMax) {
-    return invalid(fmt::format(
-        "a disk of {} is more than a guest can have, "
-        "{}",
-        format_bytes(config->disk_bytes()), format_bytes(kRegionBytesMax)));
-  }
-  return {};
-}
-
-Status make_disk(const std::string& path, uint64_t bytes) {
-  const UniqueFd fd(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd) return errno_error(errno, "making the disk file " + path);
-  if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
-    return errno_error(errno, "giving the disk file " + path + " its size");
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include "tools/agent/guest_json.h"
 #include "tools/agent/guest_monitor.h"
 #include "tools/agent/kept_image.h"
+#include "tools/agent/limits.h"
 #include "tools/agent/new_guest.h"
 
 namespace causeway {
@@ -196,6 +197,34 @@ DepartureEnd conclude_departure(Host* host, const std::string& migration,
   }
   if (!runs) resume_here(*host, guest);
   return DepartureEnd::kStays;
+}
+
+// The agents find out by themselves, often at once.
+Error undecided_error(const Host& host, const JournalEntry& row,
+                      const std::string& why) {
+  if (host.undecided.await(row.migration, kUndecidedWait)) {
+    auto found = host.journal.find(row.migration);
+    const JournalEntry entry =
+        found && *found ? std::move(**found) : JournalEntry();
+    // Only what the proof has found is a reason beside that record.
+    if (entry.record == MigrationRecord::kDiscarded && !entry.why.empty()) {
+      return kept_image_error(host, row.guest, entry.why);
+    }
+    const bool back = entry.record == MigrationRecord::kAborted;
+    return make_error(
+        ErrorCode::kConnectionLost,
+        "the movers lost each other after commitment ({}); "
+        "guest {} {}",
+        why, row.guest,
+        back ? "never ran at the target and runs on at " + host.name
+             : "runs at " + row.peer + ", nothing of it is left here");
+  }
+  return make_error(ErrorCode::kConnectionLost,
+                    "{}; guest {} is frozen at {}: the target may run it ({}). "
+                    "It goes on being asked; `causeway status --agent` shows "
+                    "it, and the command that decides it",
+                    why, row.guest, host.name,
+                    host.undecided.reasons()[row.migration]);
 }
 
 }  // namespace causeway

@@ -29,4 +29,10 @@ DepartureEnd conclude_departure(Host* host, const std::string& migration,
                                 GuestTable::Claim claim,
                                 const std::string& why);
 
+// For the caller of an undecided migration, of which `row` says which guest
+// goes where: what the agents have found out within kUndecidedWait, or that
+// they have not. `why`: how its mover ended. Blocks so long.
+Error undecided_error(const Host& host, const JournalEntry& row,
+                      const std::string& why);
+
 }  // namespace causeway
