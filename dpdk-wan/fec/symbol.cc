@@ -1,31 +1,14 @@
 #include "dpdk-wan/fec/symbol.h"
 
-#include <bit>
-#include <cstring>
-
 #include "engine/base/assert.h"
+#include "engine/base/little_endian.h"
 
 namespace causeway {
 namespace {
 
-static_assert(std::endian::native == std::endian::little,
-              "store() and load() copy integers as they are in memory");
-
 constexpr uint8_t kFormat = 1;
 // No stream is so long: ends of groups cannot overflow.
 constexpr uint64_t kPositionMax = 1ull << 62;
-
-template <typename T>
-void store(std::byte* at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
-
-template <typename T>
-T load(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
 
 bool within_limits(const GroupHead& group, uint8_t index) {
   return group.symbol_bytes >= kFecSymbolBytesMin &&
@@ -42,14 +25,14 @@ void encode_symbol_head(const GroupHead& group, uint8_t index,
   CAUSEWAY_ASSERT(within_limits(group, index));
   CAUSEWAY_ASSERT(group.stream <= UINT8_MAX);
   std::byte* at = out.data();
-  store<uint8_t>(at, kFormat);
-  store<uint8_t>(at + 1, index);
-  store<uint8_t>(at + 2, group.repairs);
-  store<uint8_t>(at + 3, static_cast<uint8_t>(group.stream));
-  store<uint16_t>(at + 4, group.symbol_bytes);
-  store<uint16_t>(at + 6, 0);
-  store<uint32_t>(at + 8, group.bytes);
-  store<uint64_t>(at + 12, group.position);
+  store_le<uint8_t>(at, kFormat);
+  store_le<uint8_t>(at + 1, index);
+  store_le<uint8_t>(at + 2, group.repairs);
+  store_le<uint8_t>(at + 3, static_cast<uint8_t>(group.stream));
+  store_le<uint16_t>(at + 4, group.symbol_bytes);
+  store_le<uint16_t>(at + 6, 0);
+  store_le<uint32_t>(at + 8, group.bytes);
+  store_le<uint64_t>(at + 12, group.position);
 }
 
 Result<Symbol> decode_symbol(std::span<const std::byte> datagram) {
@@ -60,14 +43,14 @@ Result<Symbol> decode_symbol(std::span<const std::byte> datagram) {
   }
   const std::byte* at = datagram.data();
   Symbol symbol;
-  symbol.index = load<uint8_t>(at + 1);
-  symbol.group.repairs = load<uint8_t>(at + 2);
-  symbol.group.stream = load<uint8_t>(at + 3);
-  symbol.group.symbol_bytes = load<uint16_t>(at + 4);
-  symbol.group.bytes = load<uint32_t>(at + 8);
-  symbol.group.position = load<uint64_t>(at + 12);
+  symbol.index = load_le<uint8_t>(at + 1);
+  symbol.group.repairs = load_le<uint8_t>(at + 2);
+  symbol.group.stream = load_le<uint8_t>(at + 3);
+  symbol.group.symbol_bytes = load_le<uint16_t>(at + 4);
+  symbol.group.bytes = load_le<uint32_t>(at + 8);
+  symbol.group.position = load_le<uint64_t>(at + 12);
   symbol.payload = datagram.subspan(kSymbolHeadBytes);
-  if (load<uint8_t>(at) != kFormat || load<uint16_t>(at + 6) != 0 ||
+  if (load_le<uint8_t>(at) != kFormat || load_le<uint16_t>(at + 6) != 0 ||
       !within_limits(symbol.group, symbol.index)) {
     return make_error(ErrorCode::kPeerBroken,
                       "a symbol's head is beyond its limits");

@@ -3,29 +3,19 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <bit>
 #include <cstring>
 
 #include "engine/base/assert.h"
+#include "engine/base/little_endian.h"
 
 namespace causeway {
 namespace {
 
-static_assert(std::endian::native == std::endian::little,
-              "integers are copied as they are in memory");
-
 constexpr uint8_t kFormat = 1;
 constexpr size_t kCheckAt = 4;
 
-template <typename T>
-T load(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 uint32_t frame_check(std::span<const std::byte> frame) {
-  const auto head = load<uint32_t>(frame.data());
+  const auto head = load_le<uint32_t>(frame.data());
   return static_cast<uint32_t>(XXH3_64bits_withSeed(
       frame.data() + kCodecHeadBytes, frame.size() - kCodecHeadBytes, head));
 }
@@ -41,7 +31,7 @@ static_assert(kPieceBytesMax == 1u << kPieceKindShift);
 
 // Without its name.
 ContentPiece unpack_piece(const std::byte* at) {
-  const auto head = load<uint16_t>(at);
+  const auto head = load_le<uint16_t>(at);
   ContentPiece piece;
   piece.kind = static_cast<PieceKind>(head >> kPieceKindShift);
   piece.bytes = (head & (kPieceBytesMax - 1)) + 1;
@@ -56,7 +46,7 @@ FrameRun unpack_run(uint32_t bits) {
 Status parse_runs(const std::byte* at, FrameParts& parts) {
   uint32_t blocks = 0;
   for (size_t i = 0; i < parts.run_count; ++i, at += kCodecRunBytes) {
-    const FrameRun run = unpack_run(load<uint32_t>(at));
+    const FrameRun run = unpack_run(load_le<uint32_t>(at));
     const auto method = static_cast<size_t>(run.method);
     if (method >= kBlockMethods) {
       return broken("Run {} of a frame has the unknown method {}.", i, method);
@@ -176,14 +166,14 @@ void store_run(const FrameRun& run, std::byte* out) {
   CAUSEWAY_ASSERT(run.gap <= kFrameGapMax);
   const uint32_t bits =
       static_cast<uint32_t>(run.method) | (run.blocks - 1) << 3 | run.gap << 9;
-  std::memcpy(out, &bits, sizeof bits);
+  store_le(out, bits);
 }
 
 void store_piece(const ContentPiece& piece, std::byte* out) {
   CAUSEWAY_ASSERT(piece.bytes > 0 && piece.bytes <= kPieceBytesMax);
   const auto head = static_cast<uint16_t>(
       (piece.bytes - 1) | static_cast<uint32_t>(piece.kind) << kPieceKindShift);
-  std::memcpy(out, &head, sizeof head);
+  store_le(out, head);
   if (!piece.has_name()) return;
   std::memcpy(out + kPieceHeadBytes, piece.name.data(), piece.name.size());
 }
@@ -206,8 +196,7 @@ void seal_frame(std::span<std::byte> frame, size_t runs, uint32_t blocks,
   frame[1] = static_cast<std::byte>(runs);
   frame[2] = static_cast<std::byte>(blocks);
   frame[3] = static_cast<std::byte>(stage);
-  const uint32_t check = frame_check(frame);
-  std::memcpy(frame.data() + kCheckAt, &check, sizeof check);
+  store_le(frame.data() + kCheckAt, frame_check(frame));
 }
 
 Result<FrameParts> parse_frame(std::span<const std::byte> frame) {
@@ -215,17 +204,17 @@ Result<FrameParts> parse_frame(std::span<const std::byte> frame) {
     return broken("An encoded frame has {} bytes, allowed are {} to {}.",
                   frame.size(), kCodecHeadBytes, kFrameBytesMax);
   }
-  if (load<uint8_t>(frame.data()) != kFormat) {
+  if (load_le<uint8_t>(frame.data()) != kFormat) {
     return broken("An encoded frame has the unknown format {}.",
-                  load<uint8_t>(frame.data()));
+                  load_le<uint8_t>(frame.data()));
   }
-  if (load<uint32_t>(frame.data() + kCheckAt) != frame_check(frame)) {
+  if (load_le<uint32_t>(frame.data() + kCheckAt) != frame_check(frame)) {
     return broken("An encoded frame of {} bytes fails its check.",
                   frame.size());
   }
   FrameParts parts;
-  parts.run_count = load<uint8_t>(frame.data() + 1);
-  const uint32_t blocks = load<uint8_t>(frame.data() + 2);
+  parts.run_count = load_le<uint8_t>(frame.data() + 1);
+  const uint32_t blocks = load_le<uint8_t>(frame.data() + 2);
   const size_t runs_end = kCodecHeadBytes + parts.run_count * kCodecRunBytes;
   if (parts.run_count == 0 || parts.run_count > kFrameBlocksMax ||
       runs_end > frame.size()) {
@@ -240,7 +229,7 @@ Result<FrameParts> parse_frame(std::span<const std::byte> frame) {
                   blocks, counted);
   }
   CAUSEWAY_TRY(cut_parts(frame.subspan(runs_end), parts));
-  CAUSEWAY_TRY(check_stage(load<uint8_t>(frame.data() + 3), parts));
+  CAUSEWAY_TRY(check_stage(load_le<uint8_t>(frame.data() + 3), parts));
   return parts;
 }
 

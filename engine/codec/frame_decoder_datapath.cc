@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "engine/base/assert.h"
+#include "engine/base/little_endian.h"
 #include "engine/codec/delta.h"
 #include "engine/codec/frame_decoder.h"
 
@@ -146,8 +147,8 @@ Status FrameDecoder::decode_reference(uint64_t block, Cursor& at,
 Status FrameDecoder::decode_delta(uint64_t block, Cursor& at,
                                   FrameTarget& target) {
   const auto delta = take(at.material, delta_bytes(at.material));
-  uint64_t digest = 0;
-  std::memcpy(&digest, take(at.bases, kDeltaBaseBytes).data(), sizeof digest);
+  static_assert(sizeof(uint64_t) == kDeltaBaseBytes);
+  const auto digest = load_le<uint64_t>(take(at.bases, kDeltaBaseBytes).data());
   const std::byte* base = target.base(block, digest);
   if (base == nullptr) return target.missing(block, BlockMethod::kDelta);
   std::memcpy(block_.get(), base, kBlockBytes);
@@ -189,11 +190,10 @@ Status FrameDecoder::decode_pieces(const FrameRun& run, uint64_t first,
 
 Status FrameDecoder::decode_copy(uint64_t block, Cursor& at,
                                  FrameTarget& target) {
-  std::array<uint64_t, 2> words;
-  static_assert(sizeof words == kBlockCopyBytes);
-  std::memcpy(words.data(), take(at.copies, kBlockCopyBytes).data(),
-              sizeof words);
-  const std::byte* content = target.copy(unpack_place(words[0], words[1]));
+  static_assert(2 * sizeof(uint64_t) == kBlockCopyBytes);
+  const std::byte* from = take(at.copies, kBlockCopyBytes).data();
+  const std::byte* content = target.copy(
+      unpack_place(load_le<uint64_t>(from), load_le<uint64_t>(from + 8)));
   if (content == nullptr) return target.missing(block, BlockMethod::kCopy);
   return target.place(block, {content, kBlockBytes});
 }

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "engine/base/assert.h"
+#include "engine/base/little_endian.h"
 #include "engine/codec/delta.h"
 #include "engine/codec/entropy.h"
 #include "engine/codec/frame_encoder.h"
@@ -185,13 +186,12 @@ void FrameEncoder::write_parts(std::byte* at) const {
     std::memcpy(at, references_[i].data(), kContentDigestBytes);
   }
   for (size_t i = 0; i < base_count_; ++i, at += kDeltaBaseBytes) {
-    std::memcpy(at, &bases_[i], kDeltaBaseBytes);
+    store_le<uint64_t>(at, bases_[i]);
   }
   for (size_t i = 0; i < block_copy_count_; ++i, at += kBlockCopyBytes) {
     const BlockCopy& from = block_copies_[i];
-    const std::array<uint64_t, 2> words{pack_place(from.region, from.block),
-                                        from.digest};
-    std::memcpy(at, words.data(), sizeof words);
+    store_le<uint64_t>(at, pack_place(from.region, from.block));
+    store_le<uint64_t>(at + 8, from.digest);
   }
   for (size_t i = 0; i < piece_count_; ++i) {
     store_piece(pieces_[i], at);

@@ -1,14 +1,11 @@
-#include <bit>
 #include <cstring>
 
 #include "engine/base/assert.h"
+#include "engine/base/little_endian.h"
 #include "rdma/wire/record.h"
 
 namespace causeway {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "store() and load() copy integers as they are in memory");
 
 constexpr uint32_t kMessageMagic = 0x4d'52'57'43;  // "CWRM"
 constexpr uint32_t kAnswerMagic = 0x41'52'57'43;   // "CWRA"
@@ -19,28 +16,16 @@ constexpr uint16_t kHole = 2;
 constexpr uint64_t kBlocksMax = kRegionBytesMax / kBlockBytes;
 constexpr uint64_t kExtentBlocksMax = kRdmaExtentBytesMax / kBlockBytes;
 
-template <typename T>
-void store(std::byte* at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
-
-template <typename T>
-T load(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 // region u16, 0 u16, blocks u32, first u64.
 void store_extent(std::byte* at, const BlockRange& extent) {
-  store(at, extent.region);
-  store(at + 4, static_cast<uint32_t>(extent.count));
-  store(at + 8, extent.first);
+  store_le(at, extent.region);
+  store_le(at + 4, static_cast<uint32_t>(extent.count));
+  store_le(at + 8, extent.first);
 }
 
 Result<BlockRange> load_extent(const std::byte* at) {
-  const BlockRange extent{load<RegionId>(at), load<uint64_t>(at + 8),
-                          load<uint32_t>(at + 4)};
+  const BlockRange extent{load_le<RegionId>(at), load_le<uint64_t>(at + 8),
+                          load_le<uint32_t>(at + 4)};
   if (extent.count == 0 || extent.count > kExtentBlocksMax ||
       extent.first > kBlocksMax - extent.count) {
     return make_error(ErrorCode::kPeerBroken,
@@ -79,8 +64,8 @@ RdmaMessageWriter::RdmaMessageWriter(std::span<std::byte> buffer,
     : buffer_(buffer) {
   CAUSEWAY_ASSERT(buffer.size() == kRdmaMessageBytes);
   std::memset(buffer.data(), 0, kRdmaMessageHeadBytes);
-  store(buffer.data(), kMessageMagic);
-  store(buffer.data() + 8, number);
+  store_le(buffer.data(), kMessageMagic);
+  store_le(buffer.data() + 8, number);
 }
 
 void RdmaMessageWriter::add(const RdmaRecord& record) {
@@ -88,8 +73,8 @@ void RdmaMessageWriter::add(const RdmaRecord& record) {
   std::byte* at =
       buffer_.data() + kRdmaMessageHeadBytes + records_ * kRdmaRecordBytes;
   std::memset(at, 0, kRdmaRecordBytes);
-  store(at, static_cast<uint8_t>(record.kind));
-  store(at + 4, record.staging_offset);
+  store_le(at, static_cast<uint8_t>(record.kind));
+  store_le(at + 4, record.staging_offset);
   if (is_extent(record.kind)) {
     store_extent(at + 8, record.extent);
   } else if (record.frame.fence != 0) {
@@ -101,7 +86,7 @@ void RdmaMessageWriter::add(const RdmaRecord& record) {
 }
 
 uint32_t RdmaMessageWriter::finish() {
-  store(buffer_.data() + 4, static_cast<uint16_t>(records_));
+  store_le(buffer_.data() + 4, static_cast<uint16_t>(records_));
   return static_cast<uint32_t>(kRdmaMessageHeadBytes +
                                records_ * kRdmaRecordBytes);
 }
@@ -110,11 +95,11 @@ Result<RdmaMessageReader> RdmaMessageReader::open(
     std::span<const std::byte> message) {
   RdmaMessageReader reader;
   if (message.size() >= kRdmaMessageHeadBytes) {
-    reader.left_ = load<uint16_t>(message.data() + 4);
-    reader.number_ = load<uint64_t>(message.data() + 8);
+    reader.left_ = load_le<uint16_t>(message.data() + 4);
+    reader.number_ = load_le<uint64_t>(message.data() + 8);
   }
   if (message.size() < kRdmaMessageHeadBytes ||
-      load<uint32_t>(message.data()) != kMessageMagic ||
+      load_le<uint32_t>(message.data()) != kMessageMagic ||
       message.size() !=
           kRdmaMessageHeadBytes + reader.left_ * kRdmaRecordBytes) {
     return make_error(ErrorCode::kPeerBroken,
@@ -131,8 +116,8 @@ Result<RdmaRecord> RdmaMessageReader::next() {
   rest_ = rest_.subspan(kRdmaRecordBytes);
   --left_;
   RdmaRecord record;
-  record.kind = static_cast<RecordKind>(load<uint8_t>(at));
-  record.staging_offset = load<uint32_t>(at + 4);
+  record.kind = static_cast<RecordKind>(load_le<uint8_t>(at));
+  record.staging_offset = load_le<uint32_t>(at + 4);
   if (is_extent(record.kind)) {
     CAUSEWAY_ASSIGN(record.extent, load_extent(at + 8));
     return record;
@@ -154,17 +139,17 @@ void RdmaAnswerWriter::add(const RdmaKey& key) {
   std::byte* at = buffer_.data() + kRdmaAnswerHeadBytes + keys_ * kRdmaKeyBytes;
   std::memset(at, 0, kRdmaKeyBytes);
   store_extent(at, key.extent);
-  store(at + 2, key.registered ? kRegistered : key.hole ? kHole : kRefused);
-  store(at + 16, key.address);
-  store(at + 24, key.key);
+  store_le(at + 2, key.registered ? kRegistered : key.hole ? kHole : kRefused);
+  store_le(at + 16, key.address);
+  store_le(at + 24, key.key);
   ++keys_;
 }
 
 uint32_t RdmaAnswerWriter::finish(uint64_t taken) {
   std::memset(buffer_.data(), 0, kRdmaAnswerHeadBytes);
-  store(buffer_.data(), kAnswerMagic);
-  store(buffer_.data() + 4, static_cast<uint16_t>(keys_));
-  store(buffer_.data() + 8, taken);
+  store_le(buffer_.data(), kAnswerMagic);
+  store_le(buffer_.data() + 4, static_cast<uint16_t>(keys_));
+  store_le(buffer_.data() + 8, taken);
   const auto bytes =
       static_cast<uint32_t>(kRdmaAnswerHeadBytes + keys_ * kRdmaKeyBytes);
   keys_ = 0;
@@ -175,11 +160,11 @@ Result<RdmaAnswerReader> RdmaAnswerReader::open(
     std::span<const std::byte> answer) {
   RdmaAnswerReader reader;
   if (answer.size() >= kRdmaAnswerHeadBytes) {
-    reader.left_ = load<uint16_t>(answer.data() + 4);
-    reader.taken_ = load<uint64_t>(answer.data() + 8);
+    reader.left_ = load_le<uint16_t>(answer.data() + 4);
+    reader.taken_ = load_le<uint64_t>(answer.data() + 8);
   }
   if (answer.size() < kRdmaAnswerHeadBytes ||
-      load<uint32_t>(answer.data()) != kAnswerMagic ||
+      load_le<uint32_t>(answer.data()) != kAnswerMagic ||
       answer.size() != kRdmaAnswerHeadBytes + reader.left_ * kRdmaKeyBytes) {
     return make_error(ErrorCode::kPeerBroken,
                       "an RDMA message of {} bytes is none of the target's",
@@ -196,11 +181,11 @@ Result<RdmaKey> RdmaAnswerReader::next() {
   --left_;
   RdmaKey key;
   CAUSEWAY_ASSIGN(key.extent, load_extent(at));
-  const auto state = load<uint16_t>(at + 2);
+  const auto state = load_le<uint16_t>(at + 2);
   key.registered = state == kRegistered;
   key.hole = state == kHole;
-  key.address = load<uint64_t>(at + 16);
-  key.key = load<uint32_t>(at + 24);
+  key.address = load_le<uint64_t>(at + 16);
+  key.key = load_le<uint32_t>(at + 24);
   return key;
 }
 

@@ -4,17 +4,13 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
+#include "engine/base/little_endian.h"
 
 namespace causeway {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "store() and load() copy integers as they are in memory");
 
 constexpr uint32_t kFrameMagic = 0x50'46'57'43;  // "CWFP"
 constexpr uint32_t kAckMagic = 0x41'46'57'43;    // "CWFA"
@@ -23,26 +19,14 @@ constexpr size_t kSequenceAt = 28;
 constexpr size_t kCheckAt = 36;
 constexpr uint64_t kBlocksMax = kRegionBytesMax / kBlockBytes;
 
-template <typename T>
-void store(std::byte* at, T value) {
-  std::memcpy(at, &value, sizeof value);
-}
-
-template <typename T>
-T load(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 uint32_t head_check(const std::byte* head) {
   return static_cast<uint32_t>(XXH3_64bits(head, kCheckAt));
 }
 
 uint32_t ack_check(FenceId fence) {
   std::byte covered[12];
-  store(covered, kAckMagic);
-  store(covered + 4, fence);
+  store_le(covered, kAckMagic);
+  store_le(covered + 4, fence);
   return static_cast<uint32_t>(XXH3_64bits(covered, sizeof covered));
 }
 
@@ -53,10 +37,11 @@ Error broken(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 Result<Frame> decode_fence(const std::byte* head) {
-  const auto fence = load<uint64_t>(head + 16);
-  const bool rest_is_zero =
-      load<uint16_t>(head + 6) == 0 && load<uint64_t>(head + 8) == 0 &&
-      load<uint32_t>(head + 24) == 0 && load<uint64_t>(head + kSequenceAt) == 0;
+  const auto fence = load_le<uint64_t>(head + 16);
+  const bool rest_is_zero = load_le<uint16_t>(head + 6) == 0 &&
+                            load_le<uint64_t>(head + 8) == 0 &&
+                            load_le<uint32_t>(head + 24) == 0 &&
+                            load_le<uint64_t>(head + kSequenceAt) == 0;
   if (fence == 0 || !rest_is_zero) {
     return broken("A fence frame has number {} and fields that are not 0.",
                   fence);
@@ -110,41 +95,41 @@ Result<Frame> check_put(const PutHead& put) {
 
 void encode_put(const PutHead& put, FrameHeadSpan out) {
   std::byte* head = out.data();
-  store(head, kFrameMagic);
-  store(head + 4, static_cast<uint16_t>(put.kind));  // and the reserved byte
-  store(head + 6, put.region);
-  store(head + 8, put.version);
-  store(head + 12, put.blocks);
-  store(head + 16, put.first_block);
-  store(head + 24, put.payload_bytes);
-  store(head + kSequenceAt, put.sequence);
-  store(head + kCheckAt, head_check(head));
+  store_le(head, kFrameMagic);
+  store_le(head + 4, static_cast<uint16_t>(put.kind));  // and the reserved byte
+  store_le(head + 6, put.region);
+  store_le(head + 8, put.version);
+  store_le(head + 12, put.blocks);
+  store_le(head + 16, put.first_block);
+  store_le(head + 24, put.payload_bytes);
+  store_le(head + kSequenceAt, put.sequence);
+  store_le(head + kCheckAt, head_check(head));
 }
 
 void encode_fence(FenceId fence, FrameHeadSpan out) {
   CAUSEWAY_ASSERT(fence != 0);
   std::byte* head = out.data();
   std::fill(out.begin(), out.end(), std::byte{0});
-  store(head, kFrameMagic);
-  store(head + 4, kFenceKind);
-  store(head + 16, fence);
-  store(head + kCheckAt, head_check(head));
+  store_le(head, kFrameMagic);
+  store_le(head + 4, kFenceKind);
+  store_le(head + 16, fence);
+  store_le(head + kCheckAt, head_check(head));
 }
 
 void encode_fence_ack(FenceId fence, FenceAckSpan out) {
-  store(out.data(), kAckMagic);
-  store(out.data() + 4, ack_check(fence));
-  store(out.data() + 8, fence);
+  store_le(out.data(), kAckMagic);
+  store_le(out.data() + 4, ack_check(fence));
+  store_le(out.data() + 8, fence);
 }
 
 Result<Frame> decode_frame(FrameHeadView view) {
   const std::byte* head = view.data();
-  if (load<uint32_t>(head) != kFrameMagic ||
-      load<uint32_t>(head + kCheckAt) != head_check(head)) {
+  if (load_le<uint32_t>(head) != kFrameMagic ||
+      load_le<uint32_t>(head + kCheckAt) != head_check(head)) {
     return broken("Bytes that are no frame came on a bulk stream.");
   }
-  const auto kind = load<uint8_t>(head + 4);
-  if (load<uint8_t>(head + 5) != 0) {
+  const auto kind = load_le<uint8_t>(head + 4);
+  if (load_le<uint8_t>(head + 5) != 0) {
     return broken("The reserved byte of a frame is not 0.");
   }
   if (kind == kFenceKind) return decode_fence(head);
@@ -156,19 +141,19 @@ Result<Frame> decode_frame(FrameHeadView view) {
   }
   PutHead put;
   put.kind = static_cast<PutKind>(kind);
-  put.region = load<uint16_t>(head + 6);
-  put.version = load<uint32_t>(head + 8);
-  put.blocks = load<uint32_t>(head + 12);
-  put.first_block = load<uint64_t>(head + 16);
-  put.payload_bytes = load<uint32_t>(head + 24);
-  put.sequence = load<uint64_t>(head + kSequenceAt);
+  put.region = load_le<uint16_t>(head + 6);
+  put.version = load_le<uint32_t>(head + 8);
+  put.blocks = load_le<uint32_t>(head + 12);
+  put.first_block = load_le<uint64_t>(head + 16);
+  put.payload_bytes = load_le<uint32_t>(head + 24);
+  put.sequence = load_le<uint64_t>(head + kSequenceAt);
   return check_put(put);
 }
 
 Result<FenceId> decode_fence_ack(FenceAckView view) {
-  const auto fence = load<uint64_t>(view.data() + 8);
-  if (load<uint32_t>(view.data()) != kAckMagic ||
-      load<uint32_t>(view.data() + 4) != ack_check(fence)) {
+  const auto fence = load_le<uint64_t>(view.data() + 8);
+  if (load_le<uint32_t>(view.data()) != kAckMagic ||
+      load_le<uint32_t>(view.data() + 4) != ack_check(fence)) {
     return broken("Bytes that are no acknowledgement came on a bulk stream.");
   }
   return fence;
