@@ -1,8 +1,7 @@
 #include "dpdk-wan/lanes/lane_ends.h"
 
-#include <fmt/core.h>
-
 #include "dpdk-wan/packet/udp_packet_io.h"
+#include "engine/base/host_port.h"
 
 namespace causeway {
 namespace {
@@ -26,9 +25,9 @@ Result<std::unique_ptr<PacketIo>> open_to_listen(const LaneEnds& lane,
                                                  uint16_t udp_port) {
   if (lane.port) return lane.port(udp_port);
   if (udp_port == 0) return as_packet_io(UdpPacketIo::open(lane.local));
-  const size_t colon = lane.local.rfind(':');
-  return as_packet_io(UdpPacketIo::open(
-      fmt::format("{}:{}", lane.local.substr(0, colon), udp_port)));
+  CAUSEWAY_ASSIGN(HostPort local, parse_host_port(lane.local));
+  local.port = udp_port;
+  return as_packet_io(UdpPacketIo::open(local.text()));
 }
 
 }  // namespace causeway

@@ -1,9 +1,9 @@
 #include "engine/content/redis_slots.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include "engine/base/host_port.h"
 
 namespace causeway {
 namespace {
@@ -47,12 +47,7 @@ uint16_t crc16(std::string_view bytes) {
 
 }  // namespace
 
-std::string RedisNode::text() const {
-  if (host.find(':') == std::string::npos) {
-    return fmt::format("{}:{}", host, port);
-  }
-  return fmt::format("[{}]:{}", host, port);
-}
+std::string RedisNode::text() const { return HostPort{host, port}.text(); }
 
 bool is_redis_host(std::string_view host) {
   return !host.empty() && host.size() <= kHostBytesMax &&
@@ -60,6 +55,7 @@ bool is_redis_host(std::string_view host) {
 }
 
 std::optional<RedisNode> parse_redis_node(std::string_view text) {
+  // Not parse_host_port(): a server writes IPv6 without brackets.
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   std::string_view host = text.substr(0, colon);

@@ -4,43 +4,12 @@
 #include <netinet/in.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <memory>
 
+#include "engine/base/host_port.h"
+
 namespace causeway {
-namespace {
-
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-Result<HostPort> split(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  HostPort parts;
-  if (colon != std::string_view::npos) {
-    parts.host = text.substr(0, colon);
-    parts.port = text.substr(colon + 1);
-  }
-  const bool bracketed = parts.host.size() > 2 && parts.host.front() == '[' &&
-                         parts.host.back() == ']';
-  if (bracketed) parts.host = parts.host.substr(1, parts.host.size() - 2);
-  uint16_t port = 0;
-  const char* end = parts.port.data() + parts.port.size();
-  const auto parsed = std::from_chars(parts.port.data(), end, port);
-  const bool is_port = parsed.ec == std::errc() && parsed.ptr == end;
-  const bool is_bare_v6 =
-      !bracketed && parts.host.find(':') != std::string::npos;
-  if (parts.host.empty() || !is_port || is_bare_v6) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "'{}' is no address: give HOST:PORT or [IPV6]:PORT.",
-                      text);
-  }
-  return parts;
-}
-
-}  // namespace
 
 uint16_t SocketAddress::port() const {
   if (storage.ss_family == AF_INET6) {
@@ -55,21 +24,25 @@ std::string SocketAddress::text() const {
                     NI_NUMERICHOST) != 0) {
     return "an unknown address";
   }
-  return storage.ss_family == AF_INET6
-             ? fmt::format("[{}]:{}", host.data(), port())
-             : fmt::format("{}:{}", host.data(), port());
+  return HostPort{host.data(), port()}.text();
 }
 
 Result<std::vector<SocketAddress>> resolve_address(std::string_view text,
                                                    bool passive) {
-  CAUSEWAY_ASSIGN(const HostPort parts, split(text));
+  const auto parsed = parse_host_port(text);
+  if (!parsed) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "'{}' is no address: {}; give HOST:PORT or [IPV6]:PORT.",
+                      text, parsed.error().message);
+  }
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0);
   addrinfo* found = nullptr;
   const int status =
-      ::getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found);
+      ::getaddrinfo(parsed->host.c_str(), std::to_string(parsed->port).c_str(),
+                    &hints, &found);
   if (status != 0) {
     return make_error(ErrorCode::kUnreachable,
                       "The host of '{}' cannot be resolved: {}.", text,

@@ -1,10 +1,9 @@
 #include "tools/agent/rdma_fabrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "dpdk-wan/port/ip_address.h"
+#include "engine/base/host_port.h"
 #include "engine/base/limits.h"
 
 namespace causeway {
@@ -24,9 +23,8 @@ Result<RdmaFabric> parse_rdma_fabric(std::string_view text) {
     return make_error(ErrorCode::kInvalidArgument, "fabric {}: {}",
                       text.substr(0, equals), parsed.error().message);
   }
-  const bool v6 = address.find(':') != std::string::npos;
   return RdmaFabric{std::string(text.substr(0, equals)),
-                    fmt::format(fmt::runtime(v6 ? "[{}]:0" : "{}:0"), address)};
+                    HostPort{address, 0}.text()};
 }
 
 const RdmaFabric* RdmaEnds::find(std::string_view name) const {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "dpdk-wan/port/ip_address.h"
+#include "engine/base/host_port.h"
 #include "engine/control/agent_address.h"
 #include "engine/control/agent_server.h"
 #include "engine/path/stripe/limits.h"
@@ -188,9 +189,7 @@ Status set_lanes(AgentArguments* arguments) {
       return make_error(ErrorCode::kInvalidArgument, "--wan-via: {}",
                         address.error().message);
     }
-    const bool v6 = via.find(':') != std::string::npos;
-    arguments->agent.wan.via.push_back(v6 ? fmt::format("[{}]:0", via)
-                                          : fmt::format("{}:0", via));
+    arguments->agent.wan.via.push_back(HostPort{via, 0}.text());
   }
   return {};
 }
