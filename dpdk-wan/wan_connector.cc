@@ -1,13 +1,11 @@
 #include "dpdk-wan/wan_connector.h"
 
-#include <algorithm>
 #include <array>
 
 #include "dpdk-wan/link/link_thread.h"
 #include "dpdk-wan/packet/udp_packet_io.h"
+#include "dpdk-wan/wan_ends.h"
 #include "engine/base/assert.h"
-#include "engine/path/stream/stream_bulk_channel.h"
-#include "engine/path/stream/stream_control_channel.h"
 #include "engine/runtime/clock.h"
 
 namespace causeway {
@@ -16,32 +14,18 @@ namespace {
 class WanOutboundPath final : public OutboundPath {
  public:
   WanOutboundPath(std::unique_ptr<LinkThread> thread, std::string peer,
-                  uint16_t streams)
+                  uint16_t workers)
       : thread_(std::move(thread)),
         peer_(std::move(peer)),
-        control_(thread_->link().take_stream(0, peer_)),
-        taken_(streams) {}
+        streams_(take_streams(thread_->link(), peer_, workers)) {}
 
   std::string name() const override { return "wan"; }
 
   Result<std::unique_ptr<ControlChannel>> open_control() override {
-    if (control_ == nullptr) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "The wan path's control stream is taken.");
-    }
-    return std::unique_ptr<ControlChannel>(
-        std::make_unique<StreamControlChannel>(std::move(control_)));
+    return streams_.take_control();
   }
-
   Result<std::unique_ptr<BulkChannel>> open_bulk(uint32_t worker) override {
-    if (worker >= taken_.size() || taken_[worker]) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "The wan path has no stream {} left to open (of {}).",
-                        worker, taken_.size());
-    }
-    taken_[worker] = true;
-    return std::unique_ptr<BulkChannel>(std::make_unique<StreamBulkChannel>(
-        thread_->link().take_stream(static_cast<uint16_t>(1 + worker), peer_)));
+    return streams_.open_bulk(worker);
   }
 
   PathStats stats() const override { return thread_->link().stats(); }
@@ -52,22 +36,20 @@ class WanOutboundPath final : public OutboundPath {
  private:
   std::unique_ptr<LinkThread> thread_;
   std::string peer_;
-  std::unique_ptr<ByteStream> control_;  // until it is opened
-  std::vector<uint8_t> taken_;           // by worker; each has its own thread
+  PathStreams streams_;
 };
 
 Status WanOutboundPath::introduce(const PathToken& token,
                                   const WanOptions& options) {
   const Duration timeout = options.timeout;
-  const auto streams = static_cast<uint16_t>(taken_.size());
   Hello hello;
   hello.token = token;
-  hello.stream_count = streams;
+  hello.stream_count = streams_.workers();
   hello.lane = options.lane;
   hello.lane_count = options.lanes;
-  CAUSEWAY_TRY(send_whole(*control_, encode_hello(hello), timeout));
+  CAUSEWAY_TRY(send_whole(streams_.control(), encode_hello(hello), timeout));
   std::array<std::byte, Welcome::kBytes> bytes;
-  Status got = receive_whole(*control_, bytes, timeout);
+  Status got = receive_whole(streams_.control(), bytes, timeout);
   if (!got) {
     // Who is no right peer is refused after its handshake, from its own view.
     const LinkEnd& end = thread_->link().end();
@@ -88,20 +70,7 @@ Status WanOutboundPath::introduce(const PathToken& token,
     return make_error(ErrorCode::kPeerBroken,
                       "What listens at {} is no Causeway mover.", peer_);
   }
-  return check_welcome(*welcome, peer_, streams);
-}
-
-WanLinkOptions link_options(const WanOptions& options) {
-  WanLinkOptions link;
-  link.streams = options.streams;
-  link.lanes = std::max<uint16_t>(options.lanes, 1);
-  link.source = true;
-  link.fec = options.fec;
-  link.quic.congestion = options.congestion;
-  link.quic.payload_bytes = options.payload_bytes;
-  link.quic.silence_max = options.silence_max;
-  link.quic.handshake_max = options.timeout;
-  return link;
+  return check_welcome(*welcome, peer_, streams_.workers());
 }
 
 Result<std::unique_ptr<WanOutboundPath>> open_path(std::unique_ptr<PacketIo> io,
@@ -111,7 +80,7 @@ Result<std::unique_ptr<WanOutboundPath>> open_path(std::unique_ptr<PacketIo> io,
   CAUSEWAY_ASSIGN(auto credentials,
                   QuicCredentials::load(options.files, options.peer_name));
   auto link = std::make_unique<WanLink>(std::move(io), std::move(credentials),
-                                        link_options(options));
+                                        link_options(options, true));
   CAUSEWAY_TRY(link->connect(address, monotonic_now()));
   auto thread = std::make_unique<LinkThread>(std::move(link));
   const std::string peer = address.text();

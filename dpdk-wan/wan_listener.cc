@@ -1,44 +1,26 @@
 #include "dpdk-wan/wan_listener.h"
 
-#include <algorithm>
-
 #include "dpdk-wan/link/link_thread.h"
 #include "dpdk-wan/packet/udp_packet_io.h"
+#include "dpdk-wan/wan_ends.h"
 #include "engine/base/assert.h"
-#include "engine/path/stream/stream_bulk_receiver.h"
-#include "engine/path/stream/stream_control_channel.h"
 
 namespace causeway {
 namespace {
 
 class WanInboundPath final : public InboundPath {
  public:
-  WanInboundPath(std::unique_ptr<LinkThread> thread, uint16_t streams)
+  WanInboundPath(std::unique_ptr<LinkThread> thread, uint16_t workers)
       : thread_(std::move(thread)),
         peer_(thread_->link().peer()),
-        control_(thread_->link().take_stream(0, peer_)),
-        taken_(streams) {}
+        streams_(take_streams(thread_->link(), peer_, workers)) {}
 
   Result<std::unique_ptr<ControlChannel>> accept_control() override {
-    if (control_ == nullptr) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "The wan path's control stream is taken.");
-    }
-    return std::unique_ptr<ControlChannel>(
-        std::make_unique<StreamControlChannel>(std::move(control_)));
+    return streams_.take_control();
   }
-
   Result<std::unique_ptr<BulkReceiver>> accept_bulk(uint32_t worker,
                                                     PutSink& sink) override {
-    if (worker >= taken_.size() || taken_[worker]) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "The wan path has no stream {} left to accept (of {}).",
-                        worker, taken_.size());
-    }
-    taken_[worker] = true;
-    return std::unique_ptr<BulkReceiver>(std::make_unique<StreamBulkReceiver>(
-        thread_->link().take_stream(static_cast<uint16_t>(1 + worker), peer_),
-        sink));
+    return streams_.accept_bulk(worker, sink);
   }
 
   // Answers the hello; an Error when it was not what is expected.
@@ -48,8 +30,7 @@ class WanInboundPath final : public InboundPath {
  private:
   std::unique_ptr<LinkThread> thread_;
   std::string peer_;
-  std::unique_ptr<ByteStream> control_;  // until it is accepted
-  std::vector<uint8_t> taken_;           // by worker; each has its own thread
+  PathStreams streams_;
 };
 
 Status WanInboundPath::welcome(const WanOptions& options) {
@@ -62,11 +43,11 @@ Status WanInboundPath::welcome(const WanOptions& options) {
                         "{} speaks version {} of the stream protocol, this "
                         "host version {}: install the same Causeway on both.",
                         peer_, hello.version, Hello::kVersion);
-  } else if (hello.stream_count != taken_.size()) {
+  } else if (hello.stream_count != streams_.workers()) {
     welcome.answer = Answer::kOtherStreamCount;
     status = make_error(ErrorCode::kIncompatible,
                         "{} opens {} streams, {} are expected.", peer_,
-                        hello.stream_count, taken_.size());
+                        hello.stream_count, streams_.workers());
   } else if (hello.lane != options.lane || hello.lane_count != options.lanes) {
     welcome.answer = Answer::kOtherLane;
     status =
@@ -74,21 +55,9 @@ Status WanInboundPath::welcome(const WanOptions& options) {
                    "{} opens lane {} of {}, lane {} of {} is expected.", peer_,
                    hello.lane, hello.lane_count, options.lane, options.lanes);
   }
-  CAUSEWAY_TRY(send_whole(*control_, encode_welcome(welcome), options.timeout));
+  CAUSEWAY_TRY(
+      send_whole(streams_.control(), encode_welcome(welcome), options.timeout));
   return status;
-}
-
-WanLinkOptions link_options(const WanOptions& options) {
-  WanLinkOptions link;
-  link.streams = options.streams;
-  link.lanes = std::max<uint16_t>(options.lanes, 1);
-  link.source = false;
-  link.fec = options.fec;
-  link.quic.congestion = options.congestion;
-  link.quic.payload_bytes = options.payload_bytes;
-  link.quic.silence_max = options.silence_max;
-  link.quic.handshake_max = kWanHelloWaitMax;
-  return link;
 }
 
 }  // namespace
@@ -112,7 +81,7 @@ Result<WanListener::Lane> WanListener::accept_lane(const PathToken& token,
                   QuicCredentials::load(options.files, options.peer_name));
   const std::string here = address();
   auto link = std::make_unique<WanLink>(std::move(io_), std::move(credentials),
-                                        link_options(options));
+                                        link_options(options, false));
   link->listen(token);
   auto thread = std::make_unique<LinkThread>(std::move(link));
   if (Status opened = thread->await_open(options.timeout, options.cancel_fd);

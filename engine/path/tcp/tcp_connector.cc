@@ -12,33 +12,25 @@
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
 #include "engine/path/socket_address.h"
-#include "engine/path/stream/stream_bulk_channel.h"
-#include "engine/path/stream/stream_control_channel.h"
+#include "engine/path/stream/path_streams.h"
 #include "engine/path/tcp/tcp_socket.h"
 #include "engine/path/tcp/tcp_stats.h"
 
 namespace causeway {
 namespace {
 
-// streams[0] is the control stream, streams[1 + worker] a worker's.
 class TcpOutboundPath final : public OutboundPath {
  public:
-  TcpOutboundPath(std::vector<TcpStream> streams, std::vector<UniqueFd> watched)
+  TcpOutboundPath(PathStreams streams, std::vector<UniqueFd> watched)
       : streams_(std::move(streams)), watched_(std::move(watched)) {}
 
   std::string name() const override { return "tcp"; }
 
   Result<std::unique_ptr<ControlChannel>> open_control() override {
-    CAUSEWAY_ASSIGN(TcpStream stream, take(0));
-    return std::unique_ptr<ControlChannel>(
-        std::make_unique<StreamControlChannel>(
-            std::make_unique<TcpStream>(std::move(stream))));
+    return streams_.take_control();
   }
-
   Result<std::unique_ptr<BulkChannel>> open_bulk(uint32_t worker) override {
-    CAUSEWAY_ASSIGN(TcpStream stream, take(size_t{1} + worker));
-    return std::unique_ptr<BulkChannel>(std::make_unique<StreamBulkChannel>(
-        std::make_unique<TcpStream>(std::move(stream))));
+    return streams_.open_bulk(worker);
   }
 
   PathStats stats() const override {
@@ -52,16 +44,7 @@ class TcpOutboundPath final : public OutboundPath {
   }
 
  private:
-  Result<TcpStream> take(size_t index) {
-    if (index >= streams_.size() || !streams_[index]) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "The tcp path has no stream {} left to open (of {}).",
-                        index, streams_.size());
-    }
-    return std::move(streams_[index]);
-  }
-
-  std::vector<TcpStream> streams_;
+  PathStreams streams_;
   // Duplicates for stats(): the channels own the streams, on other threads.
   std::vector<UniqueFd> watched_;
 };
@@ -209,7 +192,7 @@ Result<std::unique_ptr<OutboundPath>> TcpConnector::over(
     if (!watched.back()) return errno_error(errno, "A socket cannot be shared");
   }
   return std::unique_ptr<OutboundPath>(std::make_unique<TcpOutboundPath>(
-      std::move(streams), std::move(watched)));
+      path_streams(std::move(streams)), std::move(watched)));
 }
 
 Result<std::unique_ptr<OutboundPath>> TcpConnector::connect(

@@ -9,8 +9,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
 #include "engine/path/socket_address.h"
-#include "engine/path/stream/stream_bulk_receiver.h"
-#include "engine/path/stream/stream_control_channel.h"
+#include "engine/path/stream/path_streams.h"
 #include "engine/path/tcp/limits.h"
 #include "engine/path/tcp/stream_acceptance.h"
 
@@ -19,34 +18,18 @@ namespace {
 
 class TcpInboundPath final : public InboundPath {
  public:
-  explicit TcpInboundPath(std::vector<TcpStream> streams)
-      : streams_(std::move(streams)) {}
+  explicit TcpInboundPath(PathStreams streams) : streams_(std::move(streams)) {}
 
   Result<std::unique_ptr<ControlChannel>> accept_control() override {
-    CAUSEWAY_ASSIGN(TcpStream stream, take(0));
-    return std::unique_ptr<ControlChannel>(
-        std::make_unique<StreamControlChannel>(
-            std::make_unique<TcpStream>(std::move(stream))));
+    return streams_.take_control();
   }
-
   Result<std::unique_ptr<BulkReceiver>> accept_bulk(uint32_t worker,
                                                     PutSink& sink) override {
-    CAUSEWAY_ASSIGN(TcpStream stream, take(size_t{1} + worker));
-    return std::unique_ptr<BulkReceiver>(std::make_unique<StreamBulkReceiver>(
-        std::make_unique<TcpStream>(std::move(stream)), sink));
+    return streams_.accept_bulk(worker, sink);
   }
 
  private:
-  Result<TcpStream> take(size_t index) {
-    if (index >= streams_.size() || !streams_[index]) {
-      return make_error(ErrorCode::kInvalidArgument,
-                        "The tcp path has no stream {} left to accept (of {}).",
-                        index, streams_.size());
-    }
-    return std::move(streams_[index]);
-  }
-
-  std::vector<TcpStream> streams_;
+  PathStreams streams_;
 };
 
 Result<UniqueFd> listen_at(const SocketAddress& address) {
@@ -113,7 +96,7 @@ Result<std::unique_ptr<InboundPath>> TcpListener::accept(
 }
 
 std::unique_ptr<InboundPath> TcpListener::over(std::vector<TcpStream> streams) {
-  return std::make_unique<TcpInboundPath>(std::move(streams));
+  return std::make_unique<TcpInboundPath>(path_streams(std::move(streams)));
 }
 
 }  // namespace causeway

@@ -33,4 +33,12 @@ void TcpStream::abort() {
   ::shutdown(fd_.get(), SHUT_RDWR);
 }
 
+PathStreams path_streams(std::vector<TcpStream> streams) {
+  std::vector<std::unique_ptr<ByteStream>> owned;
+  for (TcpStream& stream : streams) {
+    owned.push_back(std::make_unique<TcpStream>(std::move(stream)));
+  }
+  return PathStreams("tcp", std::move(owned));
+}
+
 }  // namespace causeway

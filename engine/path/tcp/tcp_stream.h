@@ -8,11 +8,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/base/stepper.h"
 #include "engine/base/unique_fd.h"
 #include "engine/path/stream/byte_stream.h"
+#include "engine/path/stream/path_streams.h"
 #include "engine/path/tcp/tls_session.h"
 
 namespace causeway {
@@ -55,5 +57,8 @@ class TcpStream final : public ByteStream {
   std::unique_ptr<TlsSession> tls_;  // of a stream inside TLS
   uint64_t kernel_bytes_ = 0;        // that the kernel encrypted
 };
+
+// The streams of a path: control's, then the workers'.
+PathStreams path_streams(std::vector<TcpStream> streams);
 
 }  // namespace causeway
