@@ -1,50 +1,24 @@
 #include "dpdk-wan/quic/quic_connection.h"
 
 #include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
-#include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "dpdk-wan/quic/loss_meter.h"
+#include "dpdk-wan/quic/ngtcp2_types.h"
+#include "dpdk-wan/quic/quic_end.h"
+#include "dpdk-wan/quic/quic_tls.h"
 #include "engine/base/assert.h"
 
 namespace causeway {
 namespace {
 
-// AES-GCM alone: GnuTLS's ChaCha20 is nine times slower.
-constexpr const char* kPriority =
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:"
-    "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"
-    "%DISABLE_TLS13_COMPAT_MODE";
-
-constexpr const char* kProtocol = "causeway/1";  // ALPN
-
 // Keep-alive packets in the time after which silence is a loss.
 constexpr int kKeepAlives = 4;
-
-// RFC 9000, 20.1: 0x100 and the TLS alert.
-constexpr uint64_t kCryptoErrorFirst = 0x100;
-constexpr uint64_t kCryptoErrorLast = 0x1ff;
-
-ngtcp2_tstamp stamp(Instant now) {
-  return static_cast<ngtcp2_tstamp>(now.time_since_epoch().count());
-}
-
-ngtcp2_duration length(Duration duration) {
-  return static_cast<ngtcp2_duration>(duration.count());
-}
-
-const uint8_t* octets(std::span<const std::byte> bytes) {
-  return reinterpret_cast<const uint8_t*>(bytes.data());
-}
-
-ngtcp2_addr quic_address(const SocketAddress& address) {
-  return {const_cast<sockaddr*>(address.get()), address.bytes};
-}
 
 bool fill_random(uint8_t* into, size_t bytes) {
   return gnutls_rnd(GNUTLS_RND_RANDOM, into, bytes) == 0;
@@ -94,15 +68,8 @@ class QuicConnection::Impl {
         streams_(&streams),
         server_(server) {
     CAUSEWAY_ASSERT(options.streams >= 1 && options.streams <= kQuicStreamsMax);
-    reference_.get_conn = [](ngtcp2_crypto_conn_ref* reference) {
-      return static_cast<Impl*>(reference->user_data)->connection_;
-    };
-    reference_.user_data = this;
   }
-  ~Impl() {
-    ngtcp2_conn_del(connection_);
-    if (session_ != nullptr) gnutls_deinit(session_);
-  }
+  ~Impl() { ngtcp2_conn_del(connection_); }
 
   Status start_client(Instant now);
   Status start_server(const ReceivedPacket& first, Instant now,
@@ -136,17 +103,15 @@ class QuicConnection::Impl {
  private:
   static Impl& self(void* user) { return *static_cast<Impl*>(user); }
   static ngtcp2_callbacks callbacks(bool server);
-  static int judge_peer(gnutls_session_t session);
 
   void start_session();
   ngtcp2_settings settings(Instant now) const;
   ngtcp2_transport_params parameters() const;
   ngtcp2_path path() {
-    return {quic_address(local_), quic_address(remote_), {}};
+    return {ngtcp2_address(local_), ngtcp2_address(remote_), {}};
   }
   void open_streams();
   Error ended(int status);
-  Error closed_by_peer();
   ngtcp2_ssize write_offer(const QuicStreams::Offer& offer,
                            std::span<std::byte> room, ngtcp2_pkt_info& info,
                            ngtcp2_ssize& taken, Instant now);
@@ -164,48 +129,14 @@ class QuicConnection::Impl {
   QuicDatagrams* datagrams_ = nullptr;
   LossMeter loss_;
   bool server_;
-  gnutls_session_t session_ = nullptr;
+  std::optional<QuicTls> tls_;  // once it has begun
   ngtcp2_conn* connection_ = nullptr;
-  ngtcp2_crypto_conn_ref reference_{};
-  std::string refusal_;  // why this end does not take the peer's certificate
   bool confirmed_ = false;
   bool insists_ = false;
   uint16_t opened_ = 0;  // streams
   QuicStreamSet refused_;
   int end_status_ = 0;  // of ngtcp2, once it has ended
 };
-
-int QuicConnection::Impl::judge_peer(gnutls_session_t session) {
-  auto* reference =
-      static_cast<ngtcp2_crypto_conn_ref*>(gnutls_session_get_ptr(session));
-  Impl& impl = self(reference->user_data);
-  impl.refusal_ = impl.credentials_.judge_peer(session, impl.server_);
-  return impl.refusal_.empty() ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
-}
-
-void QuicConnection::Impl::start_session() {
-  const unsigned int flags =
-      server_ ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT;
-  const int made = gnutls_init(&session_, flags | GNUTLS_NO_TICKETS);
-  CAUSEWAY_ASSERT(made == GNUTLS_E_SUCCESS);
-  const int prioritised =
-      gnutls_priority_set_direct(session_, kPriority, nullptr);
-  CAUSEWAY_ASSERT(prioritised == GNUTLS_E_SUCCESS);
-  const int configured =
-      server_ ? ngtcp2_crypto_gnutls_configure_server_session(session_)
-              : ngtcp2_crypto_gnutls_configure_client_session(session_);
-  CAUSEWAY_ASSERT(configured == 0);
-  gnutls_session_set_ptr(session_, &reference_);
-  gnutls_credentials_set(session_, GNUTLS_CRD_CERTIFICATE, credentials_.get());
-  gnutls_session_set_verify_function(session_, &judge_peer);
-  if (server_) {
-    gnutls_certificate_server_set_request(session_, GNUTLS_CERT_REQUIRE);
-  }
-  const gnutls_datum_t protocol{
-      reinterpret_cast<unsigned char*>(const_cast<char*>(kProtocol)),
-      static_cast<unsigned int>(std::strlen(kProtocol))};
-  gnutls_alpn_set_protocols(session_, &protocol, 1, GNUTLS_ALPN_MANDATORY);
-}
 
 ngtcp2_callbacks QuicConnection::Impl::callbacks(bool server) {
   ngtcp2_callbacks calls{};
@@ -315,9 +246,9 @@ ngtcp2_callbacks QuicConnection::Impl::callbacks(bool server) {
 ngtcp2_settings QuicConnection::Impl::settings(Instant now) const {
   ngtcp2_settings settings;
   ngtcp2_settings_default(&settings);
-  settings.initial_ts = stamp(now);
+  settings.initial_ts = ngtcp2_time(now);
   settings.cc_algo = algorithm(options_.congestion);
-  settings.handshake_timeout = length(options_.handshake_max);
+  settings.handshake_timeout = ngtcp2_length(options_.handshake_max);
   if (options_.payload_bytes != 0) {
     settings.max_tx_udp_payload_size = options_.payload_bytes;
     settings.no_pmtud = 1;
@@ -335,14 +266,20 @@ ngtcp2_transport_params QuicConnection::Impl::parameters() const {
   parameters.initial_max_stream_data_bidi_local = kQuicFirstWindowBytes;
   parameters.initial_max_stream_data_bidi_remote = kQuicFirstWindowBytes;
   parameters.initial_max_data = options_.window_bytes;
-  parameters.max_idle_timeout = length(options_.silence_max);
+  parameters.max_idle_timeout = ngtcp2_length(options_.silence_max);
   parameters.disable_active_migration = 1;
   parameters.max_datagram_frame_size = kQuicPayloadBytesMax;
   return parameters;
 }
 
+void QuicConnection::Impl::start_session() {
+  tls_.emplace(credentials_, server_);
+  tls_->serve(connection_);
+  ngtcp2_conn_set_keep_alive_timeout(
+      connection_, ngtcp2_length(options_.silence_max / kKeepAlives));
+}
+
 Status QuicConnection::Impl::start_client(Instant now) {
-  start_session();
   const ngtcp2_callbacks calls = callbacks(false);
   const ngtcp2_settings chosen = settings(now);
   const ngtcp2_transport_params wanted = parameters();
@@ -353,9 +290,7 @@ Status QuicConnection::Impl::start_client(Instant now) {
                                           NGTCP2_PROTO_VER_V1, &calls, &chosen,
                                           &wanted, nullptr, this);
   CAUSEWAY_ASSERT(made == 0);
-  ngtcp2_conn_set_tls_native_handle(connection_, session_);
-  ngtcp2_conn_set_keep_alive_timeout(
-      connection_, length(options_.silence_max / kKeepAlives));
+  start_session();
   return {};
 }
 
@@ -368,7 +303,6 @@ Status QuicConnection::Impl::start_server(const ReceivedPacket& first,
                       "{} sent what begins no QUIC connection.",
                       remote_.text());
   }
-  start_session();
   const ngtcp2_callbacks calls = callbacks(true);
   ngtcp2_settings chosen = settings(now);
   ngtcp2_transport_params wanted = parameters();
@@ -385,9 +319,7 @@ Status QuicConnection::Impl::start_server(const ReceivedPacket& first,
                                           head.version, &calls, &chosen,
                                           &wanted, nullptr, this);
   CAUSEWAY_ASSERT(made == 0);
-  ngtcp2_conn_set_tls_native_handle(connection_, session_);
-  ngtcp2_conn_set_keep_alive_timeout(
-      connection_, length(options_.silence_max / kKeepAlives));
+  start_session();
   return {};
 }
 
@@ -421,12 +353,12 @@ bool QuicConnection::Impl::owns(std::span<const std::byte> datagram) const {
 
 Status QuicConnection::Impl::read(const ReceivedPacket& packet, Instant now) {
   if (end_status_ != 0) return ended(end_status_);
-  ngtcp2_path way{quic_address(local_), quic_address(packet.from), nullptr};
+  ngtcp2_path way{ngtcp2_address(local_), ngtcp2_address(packet.from), nullptr};
   ngtcp2_pkt_info info{};
   info.ecn = packet.ecn;
   const int status =
       ngtcp2_conn_read_pkt(connection_, &way, &info, octets(packet.payload),
-                           packet.payload.size(), stamp(now));
+                           packet.payload.size(), ngtcp2_time(now));
   // A server that will not go on with this packet's sender says RETRY or
   // DROP_CONN; what cannot be read may be anybody's.
   if (status == 0 || status == NGTCP2_ERR_DISCARD_PKT) return {};
@@ -449,7 +381,7 @@ ngtcp2_ssize QuicConnection::Impl::write_offer(const QuicStreams::Offer& offer,
       room.size(), &taken,
       offer.last ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE,
       nothing ? -1 : stream_id(offer.stream), pieces.data(), offer.count,
-      stamp(now));
+      ngtcp2_time(now));
 }
 
 // A long packet with next to nothing new in it is one that was lost before.
@@ -476,7 +408,7 @@ Result<size_t> QuicConnection::Impl::write_datagram(std::span<std::byte> room,
   const ngtcp2_ssize wrote = ngtcp2_conn_writev_datagram(
       connection_, nullptr, &info, reinterpret_cast<uint8_t*>(room.data()),
       room.size(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, datagram.id,
-      &piece, 1, stamp(now));
+      &piece, 1, ngtcp2_time(now));
   if (wrote < 0) return ended(static_cast<int>(wrote));
   if (wrote > 0) {
     const bool fresh = accepted != 0;
@@ -524,77 +456,30 @@ Result<size_t> QuicConnection::Impl::write(std::span<std::byte> room,
 
 Status QuicConnection::Impl::handle_expiry(Instant now) {
   if (end_status_ != 0) return ended(end_status_);
-  const int status = ngtcp2_conn_handle_expiry(connection_, stamp(now));
+  const int status = ngtcp2_conn_handle_expiry(connection_, ngtcp2_time(now));
   if (status == 0) return {};
   return ended(status);
 }
 
-Error QuicConnection::Impl::closed_by_peer() {
-  ngtcp2_connection_close_error reason;
-  ngtcp2_conn_get_connection_close_error(connection_, &reason);
-  if (reason.error_code >= kCryptoErrorFirst &&
-      reason.error_code <= kCryptoErrorLast) {
-    const char* name =
-        gnutls_alert_get_name(static_cast<gnutls_alert_description_t>(
-            reason.error_code - kCryptoErrorFirst));
-    return make_error(ErrorCode::kPermission,
-                      "it refused this host's certificate ({})",
-                      name == nullptr ? "no reason given" : name);
-  }
-  if (reason.error_code != NGTCP2_NO_ERROR) {
-    return make_error(ErrorCode::kConnectionLost, "it gave up the connection");
-  }
-  return make_error(ErrorCode::kCancelled, "it closed the connection");
-}
-
 Error QuicConnection::Impl::ended(int status) {
   end_status_ = status;
-  if (!refusal_.empty()) {
-    return make_error(ErrorCode::kPermission, "{}", refusal_);
+  if (!tls_->refusal().empty()) {
+    return make_error(ErrorCode::kPermission, "{}", tls_->refusal());
   }
-  switch (status) {
-    case NGTCP2_ERR_DRAINING:
-    case NGTCP2_ERR_CLOSING:
-      return closed_by_peer();
-    case NGTCP2_ERR_IDLE_CLOSE:
-      return make_error(ErrorCode::kConnectionLost,
-                        "it was silent for {:.0f} s",
-                        seconds(options_.silence_max));
-    case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
-      return make_error(ErrorCode::kTimeout,
-                        "it did not finish the QUIC handshake in time");
-    default:
-      return make_error(ErrorCode::kConnectionLost, "{}",
-                        ngtcp2_strerror(status));
-  }
+  ngtcp2_connection_close_error theirs;
+  ngtcp2_conn_get_connection_close_error(connection_, &theirs);
+  return quic_end_error(status, theirs.error_code, options_.silence_max);
 }
 
 size_t QuicConnection::Impl::write_close(std::span<std::byte> room,
                                          bool orderly, Instant now) {
-  if (end_status_ == NGTCP2_ERR_DRAINING ||
-      end_status_ == NGTCP2_ERR_IDLE_CLOSE ||
-      end_status_ == NGTCP2_ERR_HANDSHAKE_TIMEOUT ||
-      end_status_ == NGTCP2_ERR_DROP_CONN ||
-      ngtcp2_conn_is_in_closing_period(connection_) != 0) {
-    return 0;
-  }
-  ngtcp2_connection_close_error reason;
-  ngtcp2_connection_close_error_default(&reason);
-  if (end_status_ == NGTCP2_ERR_CRYPTO) {
-    ngtcp2_connection_close_error_set_transport_error_tls_alert(
-        &reason, ngtcp2_conn_get_tls_alert(connection_), nullptr, 0);
-  } else if (end_status_ != 0) {
-    ngtcp2_connection_close_error_set_transport_error_liberr(
-        &reason, end_status_, nullptr, 0);
-  } else if (!orderly) {
-    constexpr uint64_t kGaveUp = 1;
-    ngtcp2_connection_close_error_set_application_error(&reason, kGaveUp,
-                                                        nullptr, 0);
-  }
+  const auto reason = quic_close_reason(
+      end_status_, ngtcp2_conn_get_tls_alert(connection_), orderly);
+  if (!reason || ngtcp2_conn_is_in_closing_period(connection_) != 0) return 0;
   ngtcp2_pkt_info info{};
   const ngtcp2_ssize wrote = ngtcp2_conn_write_connection_close(
       connection_, nullptr, &info, reinterpret_cast<uint8_t*>(room.data()),
-      room.size(), &reason, stamp(now));
+      room.size(), &*reason, ngtcp2_time(now));
   return wrote > 0 ? static_cast<size_t>(wrote) : 0;
 }
 
@@ -630,7 +515,7 @@ void QuicConnection::Impl::insist(bool urgent) {
   Duration after = options_.silence_max / kKeepAlives;
   if (urgent)
     after = std::min(after, std::max(kQuicInsistMin, 2 * stats().rtt));
-  ngtcp2_conn_set_keep_alive_timeout(connection_, length(after));
+  ngtcp2_conn_set_keep_alive_timeout(connection_, ngtcp2_length(after));
 }
 
 bool QuicConnection::Impl::must_wait(const QuicStreams::Offer& offer) const {
@@ -709,7 +594,7 @@ size_t QuicConnection::burst_bytes() const {
   return ngtcp2_conn_get_send_quantum(impl_->connection());
 }
 void QuicConnection::burst_sent(Instant now) {
-  ngtcp2_conn_update_pkt_tx_time(impl_->connection(), stamp(now));
+  ngtcp2_conn_update_pkt_tx_time(impl_->connection(), ngtcp2_time(now));
 }
 Instant QuicConnection::expiry() const {
   const ngtcp2_tstamp at = ngtcp2_conn_get_expiry(impl_->connection());

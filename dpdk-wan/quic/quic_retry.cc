@@ -7,18 +7,11 @@
 #include <algorithm>
 
 #include "dpdk-wan/quic/limits.h"
+#include "dpdk-wan/quic/ngtcp2_types.h"
 #include "engine/base/assert.h"
 
 namespace causeway {
 namespace {
-
-ngtcp2_tstamp stamp(Instant now) {
-  return static_cast<ngtcp2_tstamp>(now.time_since_epoch().count());
-}
-
-const uint8_t* octets(std::span<const std::byte> bytes) {
-  return reinterpret_cast<const uint8_t*>(bytes.data());
-}
 
 QuicId plain(const ngtcp2_cid& id) {
   QuicId plain;
@@ -47,7 +40,7 @@ QuicRetry::Verdict QuicRetry::judge(const ReceivedPacket& packet, Instant now,
   const int verified = ngtcp2_crypto_verify_retry_token(
       &first, head.token.base, head.token.len, key_.data(), key_.size(),
       head.version, packet.from.get(), packet.from.bytes, &head.dcid,
-      static_cast<ngtcp2_duration>(kQuicRetryMax.count()), stamp(now));
+      ngtcp2_length(kQuicRetryMax), ngtcp2_time(now));
   if (verified != 0) return Verdict::kNone;
   *origin = {plain(first), plain(head.dcid)};
   return Verdict::kProven;
@@ -66,7 +59,7 @@ size_t QuicRetry::ask(const ReceivedPacket& packet, std::span<std::byte> room,
   std::array<uint8_t, NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN> token;
   const ngtcp2_ssize sealed = ngtcp2_crypto_generate_retry_token(
       token.data(), key_.data(), key_.size(), head.version, packet.from.get(),
-      packet.from.bytes, &given, &head.dcid, stamp(now));
+      packet.from.bytes, &given, &head.dcid, ngtcp2_time(now));
   if (sealed < 0) return 0;
   const ngtcp2_ssize wrote = ngtcp2_crypto_write_retry(
       reinterpret_cast<uint8_t*>(room.data()), room.size(), head.version,
