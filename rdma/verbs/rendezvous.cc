@@ -268,6 +268,18 @@ std::vector<std::string> RdmaListener::addresses() const {
   return all;
 }
 
+Status RdmaListener::forget(rdma_cm_id* gone) {
+  const std::string address = text_of(gone);
+  bool any = false;
+  for (ConnectionId& id : ids_) {
+    if (id.get() == gone) id.reset();
+    any |= id != nullptr;
+  }
+  if (any) return {};
+  return make_error(ErrorCode::kUnreachable,
+                    "the verbs device of {} has been taken away", address);
+}
+
 Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
     const RdmaSecret& secret, uint16_t worker, const DeviceLimits& limits,
     int called_off_fd, const Deadline& deadline) {
@@ -277,9 +289,8 @@ Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
     CAUSEWAY_ASSIGN(const Event event,
                     next_event(events_.get(), deadline, &wanted));
     if (event.type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
-      return make_error(ErrorCode::kUnreachable,
-                        "the verbs device of {} has been taken away",
-                        address());
+      CAUSEWAY_TRY(forget(event.id));
+      continue;
     }
     if (event.type != RDMA_CM_EVENT_CONNECT_REQUEST) continue;
     ConnectionId id(event.id);

@@ -83,6 +83,8 @@ class RdmaListener {
 
  private:
   explicit RdmaListener(EventChannel events) : events_(std::move(events)) {}
+  // Its device has been taken away. kUnreachable: it was the last.
+  Status forget(rdma_cm_id* gone);
 
   EventChannel events_;
   std::vector<ConnectionId> ids_;  // by address; nullptr: no device has it

@@ -31,7 +31,7 @@ class RdmaDeviceErrorTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto [source, target] = RdmaLab::addresses();
-    RdmaListener listener = RdmaListener::listen(target + ":0").value();
+    RdmaListener listener = RdmaListener::listen({target + ":0"}).value();
     const UniqueFd never(::eventfd(0, EFD_CLOEXEC));
     const RdmaSecret secret{std::byte{7}};
     std::thread accepting([&] {
@@ -41,7 +41,8 @@ class RdmaDeviceErrorTest : public testing::Test {
       EXPECT_TRUE(RdmaListener::accept(*far_, said, deadline));
     });
     const auto from = resolve_address(source + ":0", true).value().front();
-    const auto to = resolve_address(listener.address(), false).value().front();
+    const auto to =
+        resolve_address(listener.addresses().front(), false).value().front();
     near_ = connect_plain(from, to, secret, 0, {},
                           Deadline(std::chrono::seconds(20)))
                 .value()

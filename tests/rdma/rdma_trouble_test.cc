@@ -135,7 +135,7 @@ TEST_F(RdmaHardwareTest, ATargetWhoseDeviceIsTakenAway) {
 // Nobody waits for a source that cannot come.
 TEST_F(RdmaHardwareTest, AListenerWhoseDeviceIsTakenAway) {
   const std::string address = RdmaLab::addresses().second;
-  RdmaListener listener = RdmaListener::listen(address + ":0").value();
+  RdmaListener listener = RdmaListener::listen({address + ":0"}).value();
   hardware("unplug " + address);
   const UniqueFd never(::eventfd(0, EFD_CLOEXEC));
   const auto come = listener.await(RdmaSecret{}, 0, {}, never.get(),

@@ -51,10 +51,9 @@ Status Arrival::prepare(const std::string& peer,
                         const control::ReserveRequest& request) {
   CAUSEWAY_ASSIGN(const control::GuestConfig config, arriving_config(request));
   CAUSEWAY_TRY(check_path_wish(request.path(), host_->tls.has_value()));
-  CAUSEWAY_ASSIGN(const RdmaFabric* fabric,
-                  choose_fabric(host_->rdma, request.rdma_fabrics(),
-                                request.path().kind() == "rdma"));
-  if (fabric != nullptr) rdma_fabric_ = fabric->name;
+  CAUSEWAY_ASSIGN(rdma_fabrics_,
+                  choose_fabrics(host_->rdma, request.rdma_fabrics(),
+                                 request.path().kind() == "rdma"));
   id_ = request.migration();
   name_ = config.name();
   CAUSEWAY_ASSIGN(guest_, NewGuest::begin(host_, config, request.migration()));
@@ -79,8 +78,9 @@ Status Arrival::prepare(const std::string& peer,
   add_path(&spec, request.path(), host_->wan.first_port());
   add_lanes(&spec, host_->wan, std::min(request.lanes(), kStripeLanesMax),
             host_->mover_listen, {});
-  if (fabric != nullptr) {
-    add_rdma(&spec, host_->rdma, *fabric, request.path().kind() == "rdma");
+  if (!rdma_fabrics_.empty()) {
+    add_rdma(&spec, host_->rdma, rdma_fabrics_,
+             request.path().kind() == "rdma");
   }
   CAUSEWAY_TRY(mover_->give_spec(spec));
   return await_listening();

@@ -49,8 +49,8 @@ class Arrival {
     return lane_addresses_;
   }
 
-  // Over which the path is rdma; empty: it is not.
-  const std::string& rdma_fabric() const { return rdma_fabric_; }
+  // Over which the path is rdma; none: it is not.
+  const std::vector<RdmaFabric>& rdma_fabrics() const { return rdma_fabrics_; }
 
   // Any thread:
   bool ended() const;
@@ -79,7 +79,7 @@ class Arrival {
   std::string name_;
   std::string mover_address_;
   std::vector<std::string> lane_addresses_;
-  std::string rdma_fabric_;
+  std::vector<RdmaFabric> rdma_fabrics_;
   std::unique_ptr<NewGuest> guest_;
   std::unique_ptr<MoverProcess> mover_;  // until the end
 

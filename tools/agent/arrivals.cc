@@ -51,7 +51,9 @@ Result<control::ReserveReply> Arrivals::reserve(
   for (const std::string& address : arrival->lane_addresses()) {
     reply.add_lane_addresses(address);
   }
-  reply.set_rdma_fabric(arrival->rdma_fabric());
+  for (const RdmaFabric& fabric : arrival->rdma_fabrics()) {
+    reply.add_rdma_fabrics(fabric.name);
+  }
   const std::lock_guard lock(mutex_);
   if (stopping_) {
     return make_error(ErrorCode::kCancelled, "the agent of {} is stopping",

@@ -135,14 +135,16 @@ Status Departure::choose_way() {
   return {};
 }
 
-void Departure::take_fabric(const std::string& name) {
-  if (const RdmaFabric* fabric = plan_.take_fabric(host_->rdma, name)) {
+Status Departure::take_fabrics(const FabricNames& names) {
+  CAUSEWAY_TRY(plan_.take_fabrics(host_->rdma, names));
+  if (!plan_.fabrics().empty()) {
     spdlog::info("migration {}: path rdma over fabric {}, unencrypted", id_,
-                 fabric->name);
+                 fabric_names(plan_.fabrics()));
   } else if (plan_.misses_rdma(host_->rdma)) {
     spdlog::info("migration {}: not by rdma: {} trusts none of {}", id_,
                  target_name_, host_->rdma.names());
   }
+  return {};
 }
 
 // A mover cannot change the controller of a connection that is under way, and
@@ -173,7 +175,7 @@ Status Departure::reserve() {
   const control::ReserveReply& reply = reserved->reply;
   target_name_ = reserved->agent_name;
   CAUSEWAY_TRY(host_->journal.set_peer_name(id_, target_name_));
-  take_fabric(reply.rdma_fabric());
+  CAUSEWAY_TRY(take_fabrics(reply.rdma_fabrics()));
   if (Status met = take_addresses(reply); met) {
     if (Status given = give_spec(); given) return {};
   }

@@ -72,7 +72,7 @@ class Departure {
   Status choose_way();
   Status reserve();
   Result<control::ReserveRequest> reservation() const;
-  void take_fabric(const std::string& name);
+  Status take_fabrics(const FabricNames& names);
   Status take_addresses(const control::ReserveReply& reply);
   Status give_spec();
   // The mover's last event; one that died has failed.

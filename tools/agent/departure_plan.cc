@@ -87,16 +87,20 @@ std::optional<CongestionDecision> DeparturePlan::choose_congestion(
   return decision;
 }
 
-const RdmaFabric* DeparturePlan::take_fabric(const RdmaEnds& ends,
-                                             const std::string& name) {
-  const RdmaFabric* fabric = may_go_by_rdma() ? ends.find(name) : nullptr;
-  if (fabric == nullptr) return nullptr;
+Status DeparturePlan::take_fabrics(const RdmaEnds& ends,
+                                   const FabricNames& names) {
+  if (names.empty()) return {};
+  if (!may_go_by_rdma()) {
+    return make_error(ErrorCode::kPeerBroken,
+                      "the target wants RDMA, which nobody has asked it for");
+  }
+  CAUSEWAY_ASSIGN(fabrics_, causeway::take_fabrics(ends, names));
   request_.mutable_path()->set_kind("rdma");
-  return &fabric_.emplace(*fabric);
+  return {};
 }
 
 bool DeparturePlan::misses_rdma(const RdmaEnds& ends) const {
-  return rdma_would_do_ && !fabric_ && !ends.fabrics.empty();
+  return rdma_would_do_ && fabrics_.empty() && !ends.fabrics.empty();
 }
 
 void DeparturePlan::ask(control::ReserveRequest* request, const WanEnds& wan,
@@ -127,7 +131,7 @@ void DeparturePlan::tell(nlohmann::json* spec, const WanEnds& wan,
   const auto lanes =
       std::min(wan.lanes(), static_cast<uint32_t>(lane_peers.size()));
   add_lanes(spec, wan, lanes, "", lane_peers);
-  if (fabric_) add_rdma(spec, rdma, *fabric_, !rdma_would_do_);
+  if (!fabrics_.empty()) add_rdma(spec, rdma, fabrics_, !rdma_would_do_);
 }
 
 control::MigrateRequest DeparturePlan::anew(Duration spent) const {

@@ -5,7 +5,7 @@
 //   make ──► choose_path ──► choose_congestion ──► ask ── the target's answer
 //   wish      round trip      loss                                 │
 //             if it is open   if it is known                       ▼
-//   anew ◄── the line is too bad for it ◄── tell the mover ◄── take_fabric
+//   anew ◄── the line is too bad for it ◄── tell the mover ◄── take_fabrics
 //
 // A value: what was measured is an argument. One owner, one thread.
 #pragma once
@@ -46,9 +46,10 @@ class DeparturePlan {
   // is nothing to choose.
   std::optional<CongestionDecision> choose_congestion(
       std::optional<double> loss);
-  // The target has the last word: it knows what both trust. `name`: of its
-  // answer. nullptr: it does not go over a fabric.
-  const RdmaFabric* take_fabric(const RdmaEnds& ends, const std::string& name);
+  // The target has the last word: it knows what both trust. `names`: of its
+  // answer; none: it does not go over a fabric. kPeerBroken: no answer to this.
+  Status take_fabrics(const RdmaEnds& ends, const FabricNames& names);
+  const std::vector<RdmaFabric>& fabrics() const { return fabrics_; }
   // RDMA would have been taken, had both hosts trusted a fabric.
   bool misses_rdma(const RdmaEnds& ends) const;
 
@@ -72,7 +73,7 @@ class DeparturePlan {
   control::MigrateRequest request_;
   bool encrypted_;
   bool rdma_would_do_ = false;  // nobody said which path
-  std::optional<RdmaFabric> fabric_;
+  std::vector<RdmaFabric> fabrics_;
   bool on_trial_ = false;
 };
 

@@ -37,20 +37,6 @@ control::PathWish wish_of(const std::string& path) {
   return wish;
 }
 
-// By the name that the target has answered.
-Status add_fabric(nlohmann::json* spec, const RdmaEnds& ends,
-                  const std::string& name) {
-  const RdmaFabric* const fabric = ends.find(name);
-  if (fabric == nullptr) {
-    return make_error(ErrorCode::kPeerBroken,
-                      "the target wants to meet on the RDMA fabric \"{}\", "
-                      "which this host does not list",
-                      name);
-  }
-  add_rdma(spec, ends, *fabric, /*required=*/true);
-  return {};
-}
-
 control::RdmaProbe rdma_probe_of(const nlohmann::json& report) {
   control::RdmaProbe probe;
   probe.set_fabric(text_member(report, "fabric"));
@@ -148,7 +134,10 @@ Result<control::PathProbe> Probes::measure(AgentClient& target,
   add_tls(&spec, host_->tls, answered.agent_name);
   add_path(&spec, wish, host_->wan.first_port());
   if (path == "rdma") {
-    CAUSEWAY_TRY(add_fabric(&spec, host_->rdma, answered.reply.rdma_fabric()));
+    FabricNames chosen;
+    *chosen.Add() = answered.reply.rdma_fabric();
+    CAUSEWAY_ASSIGN(const auto fabrics, take_fabrics(host_->rdma, chosen));
+    add_rdma(&spec, host_->rdma, fabrics, /*required=*/true);
   }
   CAUSEWAY_TRY(mover->give_spec(spec));
   LossMemory::Measurement line;
@@ -194,10 +183,11 @@ Result<control::AnswerProbeReply> Probes::answer(
   CAUSEWAY_TRY(check_time(request.duration_us()));
   const control::PathWish wish = wish_of(request.path());
   CAUSEWAY_TRY(check_path_wish(wish, host_->tls.has_value()));
-  const RdmaFabric* fabric = nullptr;
+  std::vector<RdmaFabric> fabrics;
   if (request.path() == "rdma") {
-    CAUSEWAY_ASSIGN(fabric, choose_fabric(host_->rdma, request.rdma_fabrics(),
-                                          /*required=*/true));
+    CAUSEWAY_ASSIGN(fabrics, choose_fabrics(host_->rdma, request.rdma_fabrics(),
+                                            /*required=*/true));
+    fabrics.resize(1);  // one connection
   }
   const std::lock_guard lock(mutex_);
   reap();
@@ -212,7 +202,7 @@ Result<control::AnswerProbeReply> Probes::answer(
   spec["listen"] = host_->mover_listen;
   add_tls(&spec, host_->tls, peer);
   add_path(&spec, wish, host_->wan.first_port());
-  if (fabric != nullptr) add_rdma(&spec, host_->rdma, *fabric, true);
+  if (!fabrics.empty()) add_rdma(&spec, host_->rdma, fabrics, true);
   CAUSEWAY_TRY(mover->give_spec(spec));
   CAUSEWAY_ASSIGN(const MoverEvent event, mover->next(kMoverListenTimeout));
   if (event.kind == MoverEvent::Kind::kFailed) {
@@ -232,7 +222,7 @@ Result<control::AnswerProbeReply> Probes::answer(
   });
   control::AnswerProbeReply reply;
   reply.set_mover_address(text_member(event.body, "address"));
-  if (fabric != nullptr) reply.set_rdma_fabric(fabric->name);
+  if (!fabrics.empty()) reply.set_rdma_fabric(fabrics.front().name);
   return reply;
 }
 

@@ -35,22 +35,30 @@ const RdmaFabric* RdmaEnds::find(std::string_view name) const {
 }
 
 std::string RdmaEnds::names() const {
+  return fabrics.empty() ? "none" : fabric_names(fabrics);
+}
+
+std::string fabric_names(const std::vector<RdmaFabric>& fabrics) {
   std::string all;
   for (const RdmaFabric& fabric : fabrics) {
     all += (all.empty() ? "" : ", ") + fabric.name;
   }
-  return all.empty() ? "none" : all;
+  return all;
 }
 
-Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
-                                        const FabricNames& theirs,
-                                        bool required) {
+Result<std::vector<RdmaFabric>> choose_fabrics(const RdmaEnds& ends,
+                                               const FabricNames& theirs,
+                                               bool required) {
+  std::vector<RdmaFabric> chosen;
   std::string names;
   for (const std::string& name : theirs) {
-    if (const RdmaFabric* fabric = ends.find(name)) return fabric;
+    const RdmaFabric* const fabric = ends.find(name);
+    if (fabric != nullptr && chosen.size() < kRdmaPortsMax) {
+      chosen.push_back(*fabric);
+    }
     names += (names.empty() ? "" : ", ") + name;
   }
-  if (!required) return static_cast<const RdmaFabric*>(nullptr);
+  if (!chosen.empty() || !required) return chosen;
   return make_error(ErrorCode::kInvalidArgument,
                     "no RDMA fabric is trusted by both hosts (the source's: "
                     "{}; the target's: {}); start both agents with "
@@ -58,11 +66,31 @@ Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
                     names.empty() ? "none" : names, ends.names());
 }
 
+Result<std::vector<RdmaFabric>> take_fabrics(const RdmaEnds& ends,
+                                             const FabricNames& chosen) {
+  std::vector<RdmaFabric> taken;
+  for (const std::string& name : chosen) {
+    const RdmaFabric* const fabric = ends.find(name);
+    if (fabric == nullptr || taken.size() == kRdmaPortsMax) {
+      return make_error(ErrorCode::kPeerBroken,
+                        "the target wants to meet on {} RDMA fabrics, among "
+                        "them \"{}\"; this host lists {}",
+                        chosen.size(), name, ends.names());
+    }
+    taken.push_back(*fabric);
+  }
+  return taken;
+}
+
 void add_rdma(nlohmann::json* spec, const RdmaEnds& ends,
-              const RdmaFabric& fabric, bool required) {
+              const std::vector<RdmaFabric>& fabrics, bool required) {
+  nlohmann::json devices = nlohmann::json::array();
+  for (const RdmaFabric& fabric : fabrics) {
+    devices.push_back(
+        {{"fabric", fabric.name}, {"device_address", fabric.device_address}});
+  }
   (*spec)["path"] = "rdma";
-  (*spec)["rdma"] = {{"device_address", fabric.device_address},
-                     {"fabric", fabric.name},
+  (*spec)["rdma"] = {{"devices", std::move(devices)},
                      {"pinned_bytes_max", ends.pinned_bytes_max},
                      {"required", required ? 1u : 0u}};
 }

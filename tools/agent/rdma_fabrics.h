@@ -1,5 +1,6 @@
 // The RDMA fabrics that a host trusts: guests cross them unencrypted. A move
-// goes by RDMA over a fabric that both of its hosts list, by name.
+// goes by RDMA over the fabrics that both of its hosts list, by name, over all
+// of them at once.
 #pragma once
 
 #include <cstdint>
@@ -30,16 +31,22 @@ struct RdmaEnds {
   std::string names() const;  // "a, b" or "none", for the sentences
 };
 
-// Of a target: the first of the source's fabrics that is its own too, or
-// nullptr: none is. kInvalidArgument when it must be RDMA.
+// Of a target: those of the source's fabrics that are its own too, at most
+// kRdmaPortsMax. kInvalidArgument when there are none and it must be RDMA.
 using FabricNames = google::protobuf::RepeatedPtrField<std::string>;
-Result<const RdmaFabric*> choose_fabric(const RdmaEnds& ends,
-                                        const FabricNames& theirs,
-                                        bool required);
+Result<std::vector<RdmaFabric>> choose_fabrics(const RdmaEnds& ends,
+                                               const FabricNames& theirs,
+                                               bool required);
 
-// The members of a mover's spec that make its path go over the fabric.
-// `required`: somebody asked for it; else TCP will do.
+// Of a source: what the target has chosen. kPeerBroken: what it cannot have.
+Result<std::vector<RdmaFabric>> take_fabrics(const RdmaEnds& ends,
+                                             const FabricNames& chosen);
+
+// The members of a mover's spec that make its path go over the fabrics, at
+// least one. `required`: somebody asked for it; else TCP will do.
 void add_rdma(nlohmann::json* spec, const RdmaEnds& ends,
-              const RdmaFabric& fabric, bool required);
+              const std::vector<RdmaFabric>& fabrics, bool required);
+
+std::string fabric_names(const std::vector<RdmaFabric>& fabrics);  // "a, b"
 
 }  // namespace causeway

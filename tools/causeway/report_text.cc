@@ -118,6 +118,15 @@ std::string lanes_text(const nlohmann::json& report) {
   return text;
 }
 
+std::string joined(const nlohmann::json& names) {
+  std::string all;
+  for (const auto& name : names) {
+    if (!name.is_string()) continue;
+    all += (all.empty() ? "" : ", ") + name.get<std::string>();
+  }
+  return all;
+}
+
 // Of an rdma path: what crossed the fabric, in the clear.
 std::string rdma_text(const nlohmann::json& report) {
   if (report.contains("why_not_rdma")) {
@@ -128,9 +137,8 @@ std::string rdma_text(const nlohmann::json& report) {
   const nlohmann::json& rdma = member(report, "rdma");
   std::string text = fmt::format(
       "  rdma     fabric {}, not encrypted: {} in {} WRITEs and {} messages; "
-      "at "
-      "most {} pinned\n",
-      text_member(rdma, "fabric"),
+      "at most {} pinned\n",
+      joined(member(rdma, "fabrics")),
       format_bytes(count_member(rdma, "written_bytes")),
       count_member(rdma, "writes"), count_member(rdma, "messages"),
       format_bytes(count_member(rdma, "pinned_bytes_most")));

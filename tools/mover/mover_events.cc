@@ -145,8 +145,15 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
           {"engine", std::move(engine)}};
 }
 
-nlohmann::json rdma_json(const std::string& fabric, const RdmaTally& tally) {
-  return {{"fabric", fabric},
+nlohmann::json rdma_json(const MoverRdma& rdma,
+                         const std::vector<std::string>& devices,
+                         const RdmaTally& tally) {
+  std::vector<std::string> fabrics;
+  for (const MoverRdma::Device& device : rdma.devices) {
+    fabrics.push_back(device.fabric);
+  }
+  return {{"fabrics", fabrics},
+          {"devices", devices},
           {"writes", tally.writes.load()},
           {"messages", tally.messages.load()},
           {"written_bytes", tally.written_bytes.load()},

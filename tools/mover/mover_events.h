@@ -11,6 +11,7 @@
 #include "engine/migration/report.h"
 #include "engine/migration/source_session.h"
 #include "rdma/rdma_tally.h"
+#include "tools/mover/mover_spec.h"
 #include "tools/mover/process_use.h"
 
 namespace causeway {
@@ -33,7 +34,10 @@ nlohmann::json report_json(const MigrationReport& report,
 nlohmann::json lanes_json(const std::vector<LaneReport>& lanes);
 
 // Of an rdma path: its member of the report.
-nlohmann::json rdma_json(const std::string& fabric, const RdmaTally& tally);
+// `devices`: of this end, by worker.
+nlohmann::json rdma_json(const MoverRdma& rdma,
+                         const std::vector<std::string>& devices,
+                         const RdmaTally& tally);
 
 // One line; a reader that is gone is no trouble (its end is noticed on stdin).
 void write_event(const nlohmann::json& event);

@@ -49,7 +49,9 @@ RdmaOptions rdma_options(const MoverSpec& spec, const PathGround& ground) {
   options.tls = spec.tls;
   if (options.tls) options.tls->kernel = kernel_may_encrypt(ground.bytes);
   options.required = spec.rdma->required;
-  options.device_addresses = {spec.rdma->device_address};
+  for (const MoverRdma::Device& device : spec.rdma->devices) {
+    options.device_addresses.push_back(device.address);
+  }
   options.pinned_bytes_max = spec.rdma->pinned_bytes_max;
   if (ground.image == nullptr) return options;
   for (RegionId id = 0; id < ground.image->regions(); ++id) {
@@ -84,7 +86,7 @@ Result<MoverPath> connect_path(const MoverSpec& spec,
                     RdmaConnector::connect(spec.peer, spec.token,
                                            rdma_options(spec, ground)));
     return MoverPath{std::move(rdma.path), nullptr, rdma.tally,
-                     std::move(rdma.why_not)};
+                     std::move(rdma.devices), std::move(rdma.why_not)};
   }
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
     CAUSEWAY_ASSIGN(

@@ -22,9 +22,10 @@ namespace causeway {
 
 struct MoverPath {
   std::unique_ptr<OutboundPath> path;
-  const OutboundLanes* lanes = nullptr;  // of a striped path: the same
-  const RdmaTally* tally = nullptr;      // of an rdma path: its own
-  std::string why_not_rdma{};            // of a tcp path that was to be one
+  const OutboundLanes* lanes = nullptr;     // of a striped path: the same
+  const RdmaTally* tally = nullptr;         // of an rdma path: its own
+  std::vector<std::string> rdma_devices{};  // ... by worker
+  std::string why_not_rdma{};               // of a tcp path that was to be one
 };
 
 // What of the mover a path may reach behind the processor's back, or must know;

@@ -120,8 +120,17 @@ Result<MoverRdma> rdma(const json& spec) {
     return bad("rdma", "an object");
   }
   MoverRdma rdma;
-  CAUSEWAY_ASSIGN(rdma.device_address, text(*found, "device_address"));
-  CAUSEWAY_ASSIGN(rdma.fabric, text(*found, "fabric"));
+  const auto devices = found->find("devices");
+  if (devices == found->end() || !devices->is_array() || devices->empty() ||
+      devices->size() > kRdmaPortsMax) {
+    return bad("devices", fmt::format("1 to {} objects", kRdmaPortsMax));
+  }
+  for (const json& each : *devices) {
+    if (!each.is_object()) return bad("devices", "a list of objects");
+    MoverRdma::Device& device = rdma.devices.emplace_back();
+    CAUSEWAY_ASSIGN(device.fabric, text(each, "fabric"));
+    CAUSEWAY_ASSIGN(device.address, text(each, "device_address"));
+  }
   CAUSEWAY_ASSIGN(
       rdma.pinned_bytes_max,
       number(*found, "pinned_bytes_max", kRdmaPinnedBytesMin, 1ull << 50));

@@ -25,8 +25,12 @@ enum class PathKind { kTcp, kWan, kRdma };
 
 // Of the rdma path.
 struct MoverRdma {
-  std::string device_address;
-  std::string fabric;  // for the report
+  // Where each of the fabrics begins here.
+  struct Device {
+    std::string fabric;  // for the report
+    std::string address;
+  };
+  std::vector<Device> devices;  // at least one
   uint64_t pinned_bytes_max = 0;
   bool required = false;  // else TCP will do
 };

@@ -42,6 +42,10 @@ RdmaEnds fabrics_a_and_b() {
   return ends;
 }
 
+FabricNames names(const std::vector<std::string>& all) {
+  return {all.begin(), all.end()};
+}
+
 nlohmann::json spec_of(const DeparturePlan& plan, const WanEnds& wan = {},
                        const std::vector<std::string>& lane_peers = {}) {
   nlohmann::json spec = {{"role", "source"}};
@@ -143,11 +147,13 @@ TEST(DeparturePlan, ATrustedFabricMakesItRdmaAndTurnsTheCodecsOff) {
   DeparturePlan plan = plan_of(a_wish());
   plan.choose_path(kNear);
   EXPECT_EQ(spec_of(plan)["codec"], "auto");
-  ASSERT_NE(plan.take_fabric(fabrics_a_and_b(), "b"), nullptr);
+  ASSERT_TRUE(plan.take_fabrics(fabrics_a_and_b(), names({"b", "a"})));
   EXPECT_FALSE(plan.misses_rdma(fabrics_a_and_b()));
   const nlohmann::json spec = spec_of(plan);
   EXPECT_EQ(spec["path"], "rdma");
-  EXPECT_EQ(spec["rdma"]["device_address"], "10.1.0.1:0");
+  ASSERT_EQ(spec["rdma"]["devices"].size(), 2u);
+  EXPECT_EQ(spec["rdma"]["devices"][0]["device_address"], "10.1.0.1:0");
+  EXPECT_EQ(spec["rdma"]["devices"][1]["fabric"], "a");
   EXPECT_EQ(spec["rdma"]["required"], 0u);
   EXPECT_EQ(spec["codec"], "none");
   EXPECT_EQ(spec["dedup"], "off");
@@ -156,7 +162,7 @@ TEST(DeparturePlan, ATrustedFabricMakesItRdmaAndTurnsTheCodecsOff) {
 TEST(DeparturePlan, WithoutASharedFabricWhatWasChosenStays) {
   DeparturePlan plan = plan_of(a_wish());
   plan.choose_path(kNear);
-  EXPECT_EQ(plan.take_fabric(fabrics_a_and_b(), ""), nullptr);
+  EXPECT_TRUE(plan.take_fabrics(fabrics_a_and_b(), names({})));
   EXPECT_TRUE(plan.misses_rdma(fabrics_a_and_b()));
   EXPECT_FALSE(plan.misses_rdma({}));
   EXPECT_EQ(spec_of(plan)["path"], "tcp");
@@ -165,15 +171,24 @@ TEST(DeparturePlan, WithoutASharedFabricWhatWasChosenStays) {
 
 TEST(DeparturePlan, WhoSaidRdmaHasItOrNothing) {
   DeparturePlan plan = plan_of(a_wish_by("rdma"));
-  ASSERT_NE(plan.take_fabric(fabrics_a_and_b(), "a"), nullptr);
+  ASSERT_TRUE(plan.take_fabrics(fabrics_a_and_b(), names({"a"})));
   EXPECT_EQ(spec_of(plan)["rdma"]["required"], 1u);
 }
 
 // A target's answer is not believed where nobody asked.
 TEST(DeparturePlan, ATargetCannotMakeItRdma) {
   DeparturePlan plan = plan_of(a_wish_by("tcp"));
-  EXPECT_EQ(plan.take_fabric(fabrics_a_and_b(), "a"), nullptr);
-  EXPECT_EQ(spec_of(plan)["path"], "tcp");
+  const auto refused = plan.take_fabrics(fabrics_a_and_b(), names({"a"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kPeerBroken);
+}
+
+TEST(DeparturePlan, ATargetCannotNameWhatThisHostDoesNotTrust) {
+  DeparturePlan plan = plan_of(a_wish_by("rdma"));
+  const auto refused = plan.take_fabrics(fabrics_a_and_b(), names({"a", "x"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kPeerBroken);
+  EXPECT_THAT(refused.error().message, HasSubstr("\"x\""));
 }
 
 TEST(DeparturePlan, TellsTheMoverWhatWasWished) {

@@ -20,17 +20,18 @@ TEST(RdmaFabricTest, IsANameAndAnAddress) {
   }
 }
 
-TEST(RdmaFabricTest, TheFirstThatBothTrustIsTaken) {
+TEST(RdmaFabricTest, WhatBothTrustIsTakenInTheSourcesOrder) {
   RdmaEnds ends;
   ends.fabrics = {{"slow", "10.0.0.1:0"}, {"fast", "10.1.0.1:0"}};
   FabricNames theirs;
-  EXPECT_EQ(choose_fabric(ends, theirs, /*required=*/false).value(), nullptr);
+  EXPECT_TRUE(choose_fabrics(ends, theirs, /*required=*/false).value().empty());
   *theirs.Add() = "elsewhere";
-  EXPECT_EQ(choose_fabric(ends, theirs, /*required=*/false).value(), nullptr);
+  EXPECT_TRUE(choose_fabrics(ends, theirs, /*required=*/false).value().empty());
   *theirs.Add() = "fast";
   *theirs.Add() = "slow";
-  EXPECT_EQ(choose_fabric(ends, theirs, /*required=*/false).value()->name,
-            "fast");
+  EXPECT_EQ(
+      fabric_names(choose_fabrics(ends, theirs, /*required=*/false).value()),
+      "fast, slow");
 }
 
 TEST(RdmaFabricTest, WhoWantsRdmaIsToldWhyNot) {
@@ -38,7 +39,7 @@ TEST(RdmaFabricTest, WhoWantsRdmaIsToldWhyNot) {
   ends.fabrics = {{"b-side", "10.0.0.1:0"}};
   FabricNames theirs;
   *theirs.Add() = "a-side";
-  const auto refused = choose_fabric(ends, theirs, /*required=*/true);
+  const auto refused = choose_fabrics(ends, theirs, /*required=*/true);
   ASSERT_FALSE(refused);
   for (const char* word : {"a-side", "b-side", "--rdma-fabric", "--path tcp"}) {
     EXPECT_THAT(refused.error().message, HasSubstr(word));

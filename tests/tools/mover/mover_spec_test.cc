@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "rdma/limits.h"
+
 namespace causeway {
 namespace {
 
@@ -234,19 +236,25 @@ TEST_F(MoverSpecProbeTest, HasAnEnd) {
 TEST_F(MoverSpecPathTest, AnRdmaPathSaysItsDeviceAndItsLimit) {
   spec_["path"] = "rdma";
   EXPECT_THAT(refusal(), HasSubstr("\"rdma\" must be an object"));
-  spec_["rdma"] = {{"device_address", "10.99.0.1:0"},
-                   {"fabric", "lab"},
+  const json lab = {{"device_address", "10.99.0.1:0"}, {"fabric", "lab"}};
+  spec_["rdma"] = {{"devices", json::array({lab, lab})},
                    {"pinned_bytes_max", 64u << 20},
                    {"required", 1}};
   const auto spec = parse_mover_spec(spec_.dump());
   ASSERT_TRUE(spec) << spec.error().message;
   EXPECT_EQ(spec->path, PathKind::kRdma);
-  EXPECT_EQ(spec->rdma->device_address, "10.99.0.1:0");
-  EXPECT_EQ(spec->rdma->fabric, "lab");
+  ASSERT_EQ(spec->rdma->devices.size(), 2u);
+  EXPECT_EQ(spec->rdma->devices[0].address, "10.99.0.1:0");
+  EXPECT_EQ(spec->rdma->devices[0].fabric, "lab");
   EXPECT_EQ(spec->rdma->pinned_bytes_max, 64u << 20);
   EXPECT_TRUE(spec->rdma->required);
   spec_["rdma"]["pinned_bytes_max"] = 4096;
   EXPECT_THAT(refusal(), HasSubstr("pinned_bytes_max"));
+  for (const json& wrong : {json(), json::array(), json::array({1}),
+                            json(std::vector<json>(kRdmaPortsMax + 1, lab))}) {
+    spec_["rdma"]["devices"] = wrong;
+    EXPECT_THAT(refusal(), HasSubstr("devices"));
+  }
 }
 
 }  // namespace
