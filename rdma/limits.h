@@ -7,12 +7,15 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/time.h"
+#include "engine/guest/region.h"
 
 namespace causeway {
 
 // What is registered at once: the unit in which a round hands out a guest
 // (engine/migration/round.cc), so that a range is registered by one worker.
 inline constexpr uint64_t kRdmaExtentBytesMax = 2u << 20;
+inline constexpr uint64_t kRdmaExtentBlocksMax =
+    kRdmaExtentBytesMax / kBlockBytes;
 
 // Messages of records on their way, and of answers: what a source has sent and
 // the target has not taken yet.
@@ -69,7 +72,7 @@ inline constexpr uint8_t kRdmaRetries = 7;
 inline constexpr Duration kRdmaSilenceMax = std::chrono::seconds(4);
 inline constexpr Duration kRdmaUrgentSilenceMax = std::chrono::seconds(1);
 
-static_assert(kRdmaExtentBytesMax % 4096 == 0);
+static_assert(kRdmaExtentBytesMax % kBlockBytes == 0);
 static_assert(kRdmaMessageWriteBytes >= kPutBytesMax);
 static_assert(kRdmaStagingBytes >= 2 * size_t{kPutBytesMax});
 static_assert(kRdmaStagingBytes % 4096 == 0);

@@ -15,7 +15,8 @@ namespace {
 // The source tries a lane again and again; whoever accepts need not look up.
 constexpr Duration kAcceptMax = std::chrono::hours(24);
 
-WanOptions lane_options(const WanOptions& path, size_t lanes, int cancel_fd) {
+WanOptions inbound_lane_options(const WanOptions& path, size_t lanes,
+                                int cancel_fd) {
   WanOptions options = path;
   options.lanes = static_cast<uint16_t>(lanes);
   options.silence_max = lane_silence(path.silence_max);
@@ -34,7 +35,8 @@ class InboundLanes final : public InboundPath {
                lane_patience(options.silence_max), monotonic_now()),
         path_(board_, {stripe_window_bytes(options.streams),
                        lane_patience(options.silence_max) + kLaneTick}) {
-    options_ = lane_options(options, listeners.size(), watch_.stop_fd());
+    options_ =
+        inbound_lane_options(options, listeners.size(), watch_.stop_fd());
     for (uint32_t i = 0; i < listeners.size(); ++i) {
       threads_.emplace_back(
           [this, i, listener = std::move(listeners[i])]() mutable {

@@ -10,7 +10,8 @@
 namespace causeway {
 namespace {
 
-WanOptions lane_options(const WanOptions& path, size_t lanes, int cancel_fd) {
+WanOptions outbound_lane_options(const WanOptions& path, size_t lanes,
+                                 int cancel_fd) {
   WanOptions options = path;
   options.lanes = static_cast<uint16_t>(lanes);
   options.silence_max = lane_silence(path.silence_max);
@@ -35,7 +36,7 @@ OutboundLanes::OutboundLanes(std::vector<LaneEnds> lanes,
       watch_(static_cast<uint32_t>(lanes_.size()),
              lane_patience(options.silence_max), monotonic_now()),
       path_(board_, "wan", stripe_options(options)) {
-  options_ = lane_options(options, lanes_.size(), watch_.stop_fd());
+  options_ = outbound_lane_options(options, lanes_.size(), watch_.stop_fd());
 }
 
 Result<std::unique_ptr<OutboundLanes>> OutboundLanes::connect(

@@ -8,7 +8,7 @@
 namespace causeway {
 namespace {
 
-using Bytes = std::span<std::byte>;
+using FrameRoom = std::span<std::byte>;
 
 constexpr uint8_t kHops = 64;
 // RFC 4861: proof that no router was between.
@@ -16,22 +16,24 @@ constexpr uint8_t kHopsOfNeighbours = 255;
 constexpr uint8_t kSolicitation = 135;
 constexpr uint8_t kAdvertisement = 136;
 
-void put8(Bytes out, size_t at, uint8_t value) { out[at] = std::byte{value}; }
+void put8(FrameRoom out, size_t at, uint8_t value) {
+  out[at] = std::byte{value};
+}
 
-void put16(Bytes out, size_t at, uint16_t value) {
+void put16(FrameRoom out, size_t at, uint16_t value) {
   put8(out, at, static_cast<uint8_t>(value >> 8));
   put8(out, at + 1, static_cast<uint8_t>(value));
 }
 
-void put_mac(Bytes out, size_t at, const MacAddress& mac) {
+void put_mac(FrameRoom out, size_t at, const MacAddress& mac) {
   std::memcpy(out.subspan(at, 6).data(), mac.bytes.data(), 6);
 }
 
-void put_ip(Bytes out, size_t at, const IpAddress& ip) {
+void put_ip(FrameRoom out, size_t at, const IpAddress& ip) {
   std::memcpy(out.subspan(at, ip.size()).data(), ip.bytes.data(), ip.size());
 }
 
-void put_ethernet(Bytes out, const MacAddress& from, uint16_t ether_type) {
+void put_ethernet(FrameRoom out, const MacAddress& from, uint16_t ether_type) {
   put_mac(out, 6, from);
   put16(out, 12, ether_type);
 }
@@ -44,7 +46,7 @@ struct IpHead {
   uint8_t ecn = 0;
 };
 
-void put_ipv4(Bytes out, const IpHead& head, size_t content_bytes,
+void put_ipv4(FrameRoom out, const IpHead& head, size_t content_bytes,
               ChecksumBy by) {
   put8(out, 0, 0x45);
   put8(out, 1, head.ecn);
@@ -60,7 +62,7 @@ void put_ipv4(Bytes out, const IpHead& head, size_t content_bytes,
   put16(out, 10, Checksum().add(out.first(kIpv4Bytes)).value());
 }
 
-void put_ipv6(Bytes out, const IpHead& head, size_t content_bytes) {
+void put_ipv6(FrameRoom out, const IpHead& head, size_t content_bytes) {
   put8(out, 0, 0x60);
   put8(out, 1, static_cast<uint8_t>(head.ecn << 4));
   put16(out, 2, 0);
@@ -72,7 +74,7 @@ void put_ipv6(Bytes out, const IpHead& head, size_t content_bytes) {
 }
 
 // Ethernet and IP; returns where the content begins.
-size_t put_packet(Bytes out, const MacAddress& from, const IpHead& head,
+size_t put_packet(FrameRoom out, const MacAddress& from, const IpHead& head,
                   size_t content_bytes, ChecksumBy by) {
   const bool v6 = head.from.v6;
   CAUSEWAY_ASSERT(v6 == head.to.v6 && content_bytes <= UINT16_MAX - kIpv4Bytes);
@@ -85,18 +87,18 @@ size_t put_packet(Bytes out, const MacAddress& from, const IpHead& head,
   return kEthernetBytes + (v6 ? kIpv6Bytes : kIpv4Bytes);
 }
 
-size_t padded(Bytes out, size_t bytes) {
+size_t padded(FrameRoom out, size_t bytes) {
   if (bytes >= kFrameBytesMin) return bytes;
   std::fill(out.begin() + static_cast<ptrdiff_t>(bytes),
             out.begin() + kFrameBytesMin, std::byte{0});
   return kFrameBytesMin;
 }
 
-size_t build_arp(Bytes out, const PortAddress& own, uint16_t operation,
+size_t build_arp(FrameRoom out, const PortAddress& own, uint16_t operation,
                  const MacAddress& target_mac, const IpAddress& target) {
   CAUSEWAY_ASSERT(out.size() >= kFrameBytesMin && !own.ip.v6 && !target.v6);
   put_ethernet(out, own.mac, kEtherTypeArp);
-  const Bytes arp = out.subspan(kEthernetBytes);
+  const FrameRoom arp = out.subspan(kEthernetBytes);
   put16(arp, 0, 1);
   put16(arp, 2, kEtherTypeIpv4);
   put8(arp, 4, 6);
@@ -110,13 +112,13 @@ size_t build_arp(Bytes out, const PortAddress& own, uint16_t operation,
 }
 
 // A solicitation or advertisement with its one option.
-size_t build_ndp(Bytes out, const PortAddress& own, const IpAddress& to,
+size_t build_ndp(FrameRoom out, const PortAddress& own, const IpAddress& to,
                  uint8_t type, uint8_t flags, const IpAddress& target) {
   constexpr size_t kMessageBytes = 32;
   const IpHead head{own.ip, to, kProtocolIcmpv6, kHopsOfNeighbours};
   const size_t at =
       put_packet(out, own.mac, head, kMessageBytes, ChecksumBy::kSoftware);
-  const Bytes message = out.subspan(at, kMessageBytes);
+  const FrameRoom message = out.subspan(at, kMessageBytes);
   std::fill(message.begin(), message.end(), std::byte{0});
   put8(message, 0, type);
   put8(message, 4, flags);
@@ -139,10 +141,10 @@ IpAddress all_nodes() {
 
 }  // namespace
 
-void build_udp_heads(Bytes frame, const UdpHeads& heads, ChecksumBy by) {
+void build_udp_heads(FrameRoom frame, const UdpHeads& heads, ChecksumBy by) {
   const size_t heads_bytes = udp_heads_bytes(heads.to.v6);
   CAUSEWAY_ASSERT(frame.size() > heads_bytes);
-  const Bytes udp = frame.subspan(heads_bytes - kUdpBytes);
+  const FrameRoom udp = frame.subspan(heads_bytes - kUdpBytes);
   const IpHead head{heads.from.ip, heads.to, kProtocolUdp, kHops, heads.ecn};
   put_packet(frame, heads.from.mac, head, udp.size(), by);
   put16(udp, 0, heads.from_port);
@@ -159,11 +161,11 @@ void build_udp_heads(Bytes frame, const UdpHeads& heads, ChecksumBy by) {
   put16(udp, 6, value == 0 ? 0xffff : value);
 }
 
-void set_ethernet_to(Bytes frame, const MacAddress& to) {
+void set_ethernet_to(FrameRoom frame, const MacAddress& to) {
   put_mac(frame, 0, to);
 }
 
-size_t build_neighbour_question(Bytes out, const PortAddress& own,
+size_t build_neighbour_question(FrameRoom out, const PortAddress& own,
                                 const IpAddress& target) {
   if (target.v6) {
     const IpAddress group = solicited_node(target);
@@ -174,7 +176,7 @@ size_t build_neighbour_question(Bytes out, const PortAddress& own,
   return build_arp(out, own, 1, {}, target);
 }
 
-size_t build_neighbour_answer(Bytes out, const PortAddress& own,
+size_t build_neighbour_answer(FrameRoom out, const PortAddress& own,
                               const IpAddress& asker, const MacAddress& to) {
   constexpr uint8_t kSolicitedOverride = 0x60;
   constexpr uint8_t kOverride = 0x20;
@@ -189,13 +191,13 @@ size_t build_neighbour_answer(Bytes out, const PortAddress& own,
   return build_ndp(out, own, all_nodes(), kAdvertisement, kOverride, own.ip);
 }
 
-size_t build_neighbour_announcement(Bytes out, const PortAddress& own) {
+size_t build_neighbour_announcement(FrameRoom out, const PortAddress& own) {
   if (own.ip.v6) return build_neighbour_answer(out, own, {{}, true}, {});
   set_ethernet_to(out, kBroadcastMac);
   return build_arp(out, own, 1, {}, own.ip);  // RFC 5227, 2.3
 }
 
-size_t build_echo_reply(Bytes out, const PortAddress& own,
+size_t build_echo_reply(FrameRoom out, const PortAddress& own,
                         const EchoRequest& request, const MacAddress& to) {
   const bool v6 = own.ip.v6;
   const IpHead head{own.ip, request.from, v6 ? kProtocolIcmpv6 : kProtocolIcmp};
@@ -203,7 +205,7 @@ size_t build_echo_reply(Bytes out, const PortAddress& own,
   const size_t at =
       put_packet(out, own.mac, head, bytes, ChecksumBy::kSoftware);
   set_ethernet_to(out, to);
-  const Bytes message = out.subspan(at, bytes);
+  const FrameRoom message = out.subspan(at, bytes);
   std::copy(request.message.begin(), request.message.end(), message.begin());
   put8(message, 0, v6 ? 129 : 0);
   put16(message, 2, 0);

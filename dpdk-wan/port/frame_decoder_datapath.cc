@@ -8,28 +8,30 @@
 namespace causeway {
 namespace {
 
-using Bytes = std::span<const std::byte>;
+using FrameBytes = std::span<const std::byte>;
 using Body = decltype(Frame::body);
 
 constexpr size_t kArpBytes = 28;
 
-uint8_t u8(Bytes from, size_t at) { return static_cast<uint8_t>(from[at]); }
+uint8_t u8(FrameBytes from, size_t at) {
+  return static_cast<uint8_t>(from[at]);
+}
 
-uint16_t u16(Bytes from, size_t at) {
+uint16_t u16(FrameBytes from, size_t at) {
   return static_cast<uint16_t>(u8(from, at) << 8 | u8(from, at + 1));
 }
 
-uint32_t u32(Bytes from, size_t at) {
+uint32_t u32(FrameBytes from, size_t at) {
   return static_cast<uint32_t>(u16(from, at)) << 16 | u16(from, at + 2);
 }
 
-MacAddress mac_at(Bytes from, size_t at) {
+MacAddress mac_at(FrameBytes from, size_t at) {
   MacAddress mac;
   std::memcpy(mac.bytes.data(), from.subspan(at, 6).data(), 6);
   return mac;
 }
 
-IpAddress ip_at(Bytes from, size_t at, bool v6) {
+IpAddress ip_at(FrameBytes from, size_t at, bool v6) {
   IpAddress ip;
   ip.v6 = v6;
   std::memcpy(ip.bytes.data(), from.subspan(at, ip.size()).data(), ip.size());
@@ -43,17 +45,17 @@ struct Packet {
   uint8_t protocol = 0;
   uint8_t hop_limit = 0;
   uint8_t ecn = 0;
-  Bytes content;
+  FrameBytes content;
 };
 
-bool sums_up(const Packet& packet, Bytes content) {
+bool sums_up(const Packet& packet, FrameBytes content) {
   return pseudo_head(packet.from, packet.to, packet.protocol, content.size())
              .add(content)
              .sum() == 0xffff;
 }
 
 Body decode_udp(const Packet& packet, bool verified) {
-  const Bytes in = packet.content;
+  const FrameBytes in = packet.content;
   if (in.size() < kUdpBytes) return FrameRefusal::kShort;
   const size_t bytes = u16(in, 4);
   if (bytes < kUdpBytes || bytes > in.size()) return FrameRefusal::kUdpLength;
@@ -74,7 +76,7 @@ Body decode_udp(const Packet& packet, bool verified) {
 
 // What an ICMP error quotes of a datagram that we sent: it is cut anywhere
 // after UDP's head, so only the heads are looked at.
-Body decode_quoted(Bytes quoted, bool v6, uint32_t mtu_bytes) {
+Body decode_quoted(FrameBytes quoted, bool v6, uint32_t mtu_bytes) {
   const size_t ip_bytes = v6 ? kIpv6Bytes : kIpv4Bytes;
   if (quoted.size() < ip_bytes + kUdpBytes) return FrameRefusal::kIcmpMessage;
   // We send neither options nor extension heads.
@@ -91,7 +93,7 @@ Body decode_quoted(Bytes quoted, bool v6, uint32_t mtu_bytes) {
 }
 
 Body decode_icmp(const Packet& packet) {
-  const Bytes in = packet.content;
+  const FrameBytes in = packet.content;
   if (in.size() < 8) return FrameRefusal::kShort;
   if (Checksum().add(in).sum() != 0xffff) return FrameRefusal::kIcmpChecksum;
   const uint8_t type = u8(in, 0);
@@ -111,7 +113,7 @@ Body decode_icmp(const Packet& packet) {
 
 // RFC 4861, 4.6: type, length in units of 8 bytes, which is never 0. The one
 // wanted is a link-layer address of 6 bytes.
-bool find_mac_option(Bytes options, uint8_t type, NeighbourMessage& out) {
+bool find_mac_option(FrameBytes options, uint8_t type, NeighbourMessage& out) {
   while (!options.empty()) {
     if (options.size() < 8) return false;
     const size_t bytes = size_t{u8(options, 1)} * 8;
@@ -130,7 +132,7 @@ Body decode_neighbour(const Packet& packet, bool asks) {
   constexpr size_t kMessageBytes = 24;
   constexpr uint8_t kSourceOption = 1;
   constexpr uint8_t kTargetOption = 2;
-  const Bytes in = packet.content;
+  const FrameBytes in = packet.content;
   if (in.size() < kMessageBytes) return FrameRefusal::kNeighbour;
   const IpAddress target = ip_at(in, 8, true);
   NeighbourMessage out;
@@ -152,7 +154,7 @@ Body decode_neighbour(const Packet& packet, bool asks) {
 }
 
 Body decode_icmpv6(const Packet& packet) {
-  const Bytes in = packet.content;
+  const FrameBytes in = packet.content;
   if (in.size() < 8) return FrameRefusal::kShort;
   if (!sums_up(packet, in)) return FrameRefusal::kIcmpChecksum;
   switch (u8(in, 0)) {
@@ -174,7 +176,7 @@ Body decode_icmpv6(const Packet& packet) {
   }
 }
 
-Body decode_ipv4(Bytes in, VerifiedChecksums verified) {
+Body decode_ipv4(FrameBytes in, VerifiedChecksums verified) {
   if (in.size() < kIpv4Bytes) return FrameRefusal::kShort;
   const size_t bytes = u16(in, 2);
   // Options have been of no use on the internet for long (RFC 7126).
@@ -196,7 +198,7 @@ Body decode_ipv4(Bytes in, VerifiedChecksums verified) {
   return FrameRefusal::kProtocol;
 }
 
-Body decode_ipv6(Bytes in, VerifiedChecksums verified) {
+Body decode_ipv6(FrameBytes in, VerifiedChecksums verified) {
   if (in.size() < kIpv6Bytes) return FrameRefusal::kShort;
   if (u8(in, 0) >> 4 != 6) return FrameRefusal::kIpHead;
   const size_t bytes = u16(in, 4);
@@ -215,7 +217,7 @@ Body decode_ipv6(Bytes in, VerifiedChecksums verified) {
 }
 
 // RFC 826, for IPv4 on Ethernet.
-Body decode_arp(Bytes in) {
+Body decode_arp(FrameBytes in) {
   if (in.size() < kArpBytes) return FrameRefusal::kShort;
   const uint16_t operation = u16(in, 6);
   NeighbourMessage out;
@@ -233,7 +235,8 @@ Body decode_arp(Bytes in) {
   return out;
 }
 
-Body decode_body(Bytes in, uint16_t ether_type, VerifiedChecksums verified) {
+Body decode_body(FrameBytes in, uint16_t ether_type,
+                 VerifiedChecksums verified) {
   switch (ether_type) {
     case kEtherTypeIpv4:
       return decode_ipv4(in, verified);
@@ -260,7 +263,7 @@ const char* frame_refusal_name(FrameRefusal refusal) {
   return kNames[index];
 }
 
-Frame decode_frame(Bytes bytes, VerifiedChecksums verified) {
+Frame decode_frame(FrameBytes bytes, VerifiedChecksums verified) {
   Frame frame;
   if (bytes.size() < kEthernetBytes) return frame;
   frame.to = mac_at(bytes, 0);

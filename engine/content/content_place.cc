@@ -6,7 +6,7 @@
 namespace causeway {
 namespace {
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kPlaceFormat = 1;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ Status check_offset(uint64_t offset_bytes) {
 
 std::vector<std::byte> encode_source(const ContentSource& source) {
   ByteWriter writer;
-  writer.put(kFormat);
+  writer.put(kPlaceFormat);
   writer.put(static_cast<uint8_t>(source.kind));
   writer.put(source.region);
   writer.put_string(source.name);
@@ -60,7 +60,7 @@ Result<ContentSource> decode_source(std::span<const std::byte> bytes) {
   ContentSource source;
   source.region = reader.get<RegionId>();
   source.name = reader.get_string(kContentPathBytesMax);
-  if (!reader.finished() || format != kFormat ||
+  if (!reader.finished() || format != kPlaceFormat ||
       (kind != static_cast<uint8_t>(ContentKind::kFile) &&
        kind != static_cast<uint8_t>(ContentKind::kRegion))) {
     return make_error(ErrorCode::kIo,

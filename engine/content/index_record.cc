@@ -10,7 +10,7 @@
 namespace causeway {
 namespace {
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kRecordFormat = 1;
 constexpr size_t kHeadBytes = 2;
 constexpr size_t kRecordBytes = 32;
 static_assert(kHeadBytes + kIndexRecordsMax * kRecordBytes <=
@@ -34,7 +34,7 @@ std::vector<std::byte> encode_index_records(
     std::span<const IndexRecord> records) {
   CAUSEWAY_ASSERT(records.size() <= kIndexRecordsMax);
   ByteWriter writer;
-  writer.put(kFormat);
+  writer.put(kRecordFormat);
   writer.put(static_cast<uint8_t>(records.size()));
   for (const IndexRecord& record : records) {
     for (const std::byte byte : record.domain) {
@@ -54,7 +54,7 @@ Result<std::vector<IndexRecord>> decode_index_records(
   ByteReader reader(note);
   const auto format = reader.get<uint8_t>();
   const auto count = reader.get<uint8_t>();
-  bool good = format == kFormat && count <= kIndexRecordsMax;
+  bool good = format == kRecordFormat && count <= kIndexRecordsMax;
   for (uint8_t i = 0; good && i < count; ++i) {
     IndexRecord& record = records.emplace_back();
     for (std::byte& byte : record.domain) {

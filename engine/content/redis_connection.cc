@@ -14,6 +14,8 @@
 namespace causeway {
 namespace {
 
+using Type = RedisReply::Type;
+
 constexpr size_t kReadBytes = 64u << 10;
 
 struct FreeContext {
@@ -50,7 +52,6 @@ std::string command_of(const Arguments& arguments) {
 }
 
 RedisReply convert(const redisReply& from) {
-  using Type = RedisReply::Type;
   RedisReply reply;
   switch (from.type) {
     case REDIS_REPLY_INTEGER:

@@ -105,7 +105,7 @@ std::optional<Number> parse_number(std::string_view text) {
   return value;
 }
 
-Error unbelievable(std::string_view what) {
+Error unbelievable_content(std::string_view what) {
   return make_error(ErrorCode::kPeerBroken,
                     "The content index in Redis has {} that cannot be "
                     "believed; is its prefix another program's?",
@@ -134,7 +134,7 @@ std::vector<ContentSourceId> sources_in(std::span<const ContentEntry> entries) {
 Result<std::vector<ContentEntry>> entries_of(uint32_t part,
                                              const RedisReply& hash) {
   if (!hash.is(Type::kArray) || hash.elements.size() % 2 != 0) {
-    return unbelievable("a part");
+    return unbelievable_content("a part");
   }
   std::vector<ContentEntry> entries;
   for (size_t i = 0; i < hash.elements.size(); i += 2) {
@@ -143,9 +143,10 @@ Result<std::vector<ContentEntry>> entries_of(uint32_t part,
     ContentEntry entry;
     entry.digest[0] = static_cast<std::byte>(part >> 12);
     entry.digest[1] = static_cast<std::byte>(part >> 4);
-    if (field.size() != kFieldBytes || !place) return unbelievable("an entry");
+    if (field.size() != kFieldBytes || !place)
+      return unbelievable_content("an entry");
     std::ranges::copy(bytes_of(field), entry.digest.begin() + kFieldAt);
-    if (part_of(entry.digest) != part) return unbelievable("an entry");
+    if (part_of(entry.digest) != part) return unbelievable_content("an entry");
     entry.place = *place;
     entries.push_back(entry);
   }
@@ -159,16 +160,17 @@ Status take_field(std::string_view field, const std::string& value,
   if (kind != 'i' && kind != 'n') return {};
   const auto id = parse_number<ContentSourceId>(field.substr(1));
   if (!id || *id == 0 || value.size() > kRedisReplyBytesMax) {
-    return unbelievable("a source");
+    return unbelievable_content("a source");
   }
   KeptSource& source = (*kept)[*id];
   source.id = *id;
   if (kind == 'i') {
     auto decoded = decode_source(bytes_of(value));
-    if (!decoded) return unbelievable("a source");
+    if (!decoded) return unbelievable_content("a source");
     source.source = std::move(*decoded);
   } else {
-    if (value.size() > kContentNoteBytesMax) return unbelievable("a note");
+    if (value.size() > kContentNoteBytesMax)
+      return unbelievable_content("a note");
     const auto bytes = bytes_of(value);
     source.note.assign(bytes.begin(), bytes.end());
   }
@@ -249,7 +251,7 @@ Result<ContentSourceId> RedisContentIndex::add_source(
   }
   if (!reply.is(Type::kInteger) || reply.integer < 1 ||
       reply.integer >= UINT32_MAX) {
-    return unbelievable("a number of a source");
+    return unbelievable_content("a number of a source");
   }
   return static_cast<ContentSourceId>(reply.integer);
 }
@@ -261,7 +263,7 @@ Result<ContentSource> RedisContentIndex::source(ContentSourceId id) {
                   run_on_sources({"HGET", sources_key_, field}));
   if (reply.is(Type::kNil)) return no_source(id);
   auto source = decode_source(bytes_of(reply.text));
-  if (!source) return unbelievable("a source");
+  if (!source) return unbelievable_content("a source");
   return source;
 }
 
@@ -274,7 +276,8 @@ Result<std::vector<bool>> RedisContentIndex::living(
   std::vector<std::string_view> arguments{"HMGET", sources_key_};
   arguments.insert(arguments.end(), fields.begin(), fields.end());
   CAUSEWAY_ASSIGN(const RedisReply reply, run_on_sources(std::move(arguments)));
-  if (reply.elements.size() != ids.size()) return unbelievable("sources");
+  if (reply.elements.size() != ids.size())
+    return unbelievable_content("sources");
   for (const RedisReply& element : reply.elements) {
     alive.push_back(element.is(Type::kText));
   }
@@ -372,7 +375,7 @@ Result<ContentIndexStats> RedisContentIndex::stats() {
   const std::scoped_lock lock(mutex_);
   CAUSEWAY_ASSIGN(const RedisReply counts,
                   run_on_sources({"HMGET", sources_key_, kBlocks, kCount}));
-  if (counts.elements.size() != 2) return unbelievable("counts");
+  if (counts.elements.size() != 2) return unbelievable_content("counts");
   ContentIndexStats stats;
   const auto count = [&](size_t i) {
     return parse_number<uint64_t>(counts.elements[i].text).value_or(0);
@@ -398,7 +401,7 @@ Result<std::vector<KeptSource>> RedisContentIndex::sources() {
     if (scans == kScansMax || reply.elements.size() != 2 ||
         !parse_number<uint64_t>(reply.elements[0].text) ||
         kept.size() > 2 * kContentSourcesMax) {
-      return unbelievable("sources");
+      return unbelievable_content("sources");
     }
     const auto& fields = reply.elements[1].elements;
     for (size_t i = 0; i + 1 < fields.size(); i += 2) {

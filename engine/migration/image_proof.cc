@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "engine/base/limits.h"
 #include "engine/content/digest.h"
+#include "engine/migration/limits.h"
 
 namespace causeway {
 namespace {
 
-constexpr uint64_t kPieceBlocks = kPutBytesMax / kBlockBytes;
 constexpr int kPiecesAStep = 16;
 
 Error mismatch(const RegionInfo& info, uint64_t block) {
@@ -31,7 +30,7 @@ Result<bool> ImageProof::step() {
     CAUSEWAY_ASSIGN(const BitRun data, data_->next(next_block_, blocks));
     CAUSEWAY_TRY(check_hole(region_, next_block_,
                             data.count == 0 ? blocks : data.first));
-    const uint64_t count = std::min(data.count, kPieceBlocks);
+    const uint64_t count = std::min(data.count, kPutBlocksMax);
     if (count > 0) CAUSEWAY_TRY(check(region_, data.first, count));
     next_block_ = count == 0 ? blocks : data.first + count;
     if (next_block_ == blocks) {

@@ -2,16 +2,11 @@
 #include <array>
 #include <cstring>
 
-#include "engine/base/limits.h"
 #include "engine/content/digest.h"
+#include "engine/migration/limits.h"
 #include "engine/migration/placement.h"
 
 namespace causeway {
-namespace {
-
-constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
-
-}  // namespace
 
 Result<std::span<std::byte>> Placement::begin(const PutHead& head) {
   CAUSEWAY_TRY(check(head));

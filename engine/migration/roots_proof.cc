@@ -3,25 +3,23 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/base/limits.h"
 #include "engine/content/digest.h"
 #include "engine/guest/data_cursor.h"
+#include "engine/migration/limits.h"
 
 namespace causeway {
 namespace {
 
-constexpr uint64_t kPieceBlocks = kPutBytesMax / kBlockBytes;
-
 // Holes stay what an empty table says: zero.
 Status fill_table(GuestImage& image, RegionId region) {
   std::vector<std::byte> scratch(kPutBytesMax);
-  std::vector<uint64_t> digests(kPieceBlocks);
+  std::vector<uint64_t> digests(kPutBlocksMax);
   const uint64_t blocks = image.info(region).blocks();
   DataCursor data(image.store(region));
   for (uint64_t next = 0; next < blocks;) {
     CAUSEWAY_ASSIGN(const BitRun run, data.next(next, blocks));
     if (run.count == 0) break;
-    const uint64_t count = std::min(run.count, kPieceBlocks);
+    const uint64_t count = std::min(run.count, kPutBlocksMax);
     CAUSEWAY_ASSIGN(const auto bytes,
                     image.store(region).read(run.first, count, scratch));
     for (uint64_t i = 0; i < count; ++i) {

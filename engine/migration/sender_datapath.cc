@@ -5,12 +5,11 @@
 #include "engine/codec/entropy.h"
 #include "engine/codec/zero.h"
 #include "engine/content/digest.h"
+#include "engine/migration/limits.h"
 #include "engine/migration/sender.h"
 
 namespace causeway {
 namespace {
-
-constexpr uint64_t kPutBlocksMax = kPutBytesMax / kBlockBytes;
 
 // Bounds one step, so that the worker looks at stop() and its fds now and
 // then even on a path that is never full.

@@ -7,11 +7,6 @@
 #include "rdma/memory/data_run.h"
 
 namespace causeway {
-namespace {
-
-constexpr uint64_t kExtentBlocks = kRdmaExtentBytesMax / kBlockBytes;
-
-}  // namespace
 
 ExtentTable::ExtentTable(RdmaEndpoint& endpoint,
                          std::span<BlockStore* const> stores,
@@ -45,9 +40,9 @@ Extent* ExtentTable::find(RegionId region, uint64_t block) {
 // The run of data that has the block, within its 2 MiB and beside what is
 // registered already.
 Result<BlockRange> ExtentTable::extent_around(RegionId region, uint64_t block) {
-  uint64_t first = block / kExtentBlocks * kExtentBlocks;
+  uint64_t first = block / kRdmaExtentBlocksMax * kRdmaExtentBlocksMax;
   uint64_t end =
-      std::min(first + kExtentBlocks, stores_[region]->info().blocks());
+      std::min(first + kRdmaExtentBlocksMax, stores_[region]->info().blocks());
   Extents& extents = regions_[region];
   const auto after = extents.upper_bound(block);
   if (after != extents.end()) end = std::min(end, after->first);

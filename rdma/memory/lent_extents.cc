@@ -9,8 +9,6 @@
 namespace causeway {
 namespace {
 
-constexpr uint64_t kExtentBlocks = kRdmaExtentBytesMax / kBlockBytes;
-
 Error lent_twice(const BlockRange& extent) {
   return make_error(ErrorCode::kPeerBroken,
                     "the peer asks for blocks {}+{} of region {} twice",
@@ -78,9 +76,9 @@ Result<RdmaKey> LentExtents::lend(const BlockRange& extent) {
 
 Result<RdmaKey> LentExtents::lend_around(RegionId region, uint64_t block) {
   CAUSEWAY_TRY(check({region, block, 1}));
-  uint64_t first = block / kExtentBlocks * kExtentBlocks;
+  uint64_t first = block / kRdmaExtentBlocksMax * kRdmaExtentBlocksMax;
   uint64_t end =
-      std::min(first + kExtentBlocks, stores_[region]->info().blocks());
+      std::min(first + kRdmaExtentBlocksMax, stores_[region]->info().blocks());
   const auto after = lent_.upper_bound({region, block});
   if (after != lent_.end() && after->first.first == region) {
     end = std::min(end, after->first.second);

@@ -7,11 +7,9 @@
 namespace causeway {
 namespace {
 
-constexpr uint64_t kWindowBlocks = kRdmaExtentBytesMax / kBlockBytes;
-
 bool same_window(const BlockRange& one, RegionId region, uint64_t block) {
   return one.region == region &&
-         one.first / kWindowBlocks == block / kWindowBlocks;
+         one.first / kRdmaExtentBlocksMax == block / kRdmaExtentBlocksMax;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace causeway {
 namespace {
 
-constexpr uint32_t kMagic = 0x4f'52'57'43;         // "CWRO"
+constexpr uint32_t kOfferMagic = 0x4f'52'57'43;    // "CWRO"
 constexpr uint32_t kVerdictMagic = 0x56'52'57'43;  // "CWRV"
 constexpr uint16_t kVersion = 2;
 constexpr size_t kSecretAt = 8;
@@ -35,7 +35,7 @@ Result<std::string> decode_address(std::span<const std::byte> text) {
 std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer) {
   CAUSEWAY_ASSERT(offer.addresses.size() <= kRdmaPortsMax);
   ByteWriter out;
-  out.put(kMagic);
+  out.put(kOfferMagic);
   out.put(kVersion);
   out.put(offer.workers);
   for (const std::byte one : offer.secret) out.put(static_cast<uint8_t>(one));
@@ -63,7 +63,7 @@ Result<RdmaOffer> decode_offer(
   offer.workers = in.get<uint16_t>();
   std::copy_n(bytes.begin() + kSecretAt, offer.secret.size(),
               offer.secret.begin());
-  if (magic != kMagic) return no_offer();
+  if (magic != kOfferMagic) return no_offer();
   if (version != kVersion) {
     return make_error(ErrorCode::kIncompatible,
                       "the target speaks version {} of the rdma path, this end "

@@ -14,7 +14,6 @@ constexpr uint16_t kRefused = 0;
 constexpr uint16_t kRegistered = 1;
 constexpr uint16_t kHole = 2;
 constexpr uint64_t kBlocksMax = kRegionBytesMax / kBlockBytes;
-constexpr uint64_t kExtentBlocksMax = kRdmaExtentBytesMax / kBlockBytes;
 
 // region u16, 0 u16, blocks u32, first u64.
 void store_extent(std::byte* at, const BlockRange& extent) {
@@ -26,7 +25,7 @@ void store_extent(std::byte* at, const BlockRange& extent) {
 Result<BlockRange> load_extent(const std::byte* at) {
   const BlockRange extent{load_le<RegionId>(at), load_le<uint64_t>(at + 8),
                           load_le<uint32_t>(at + 4)};
-  if (extent.count == 0 || extent.count > kExtentBlocksMax ||
+  if (extent.count == 0 || extent.count > kRdmaExtentBlocksMax ||
       extent.first > kBlocksMax - extent.count) {
     return make_error(ErrorCode::kPeerBroken,
                       "an RDMA record names the extent {}+{}", extent.first,

@@ -7,14 +7,14 @@
 namespace causeway {
 namespace {
 
-constexpr uint32_t kMagic = 0x53'52'57'43;  // "CWRS"
+constexpr uint32_t kSwitchOverMagic = 0x53'52'57'43;  // "CWRS"
 
 }  // namespace
 
 std::array<std::byte, SwitchOver::kBytes> encode_switch_over(
     const SwitchOver& message) {
   ByteWriter out;
-  out.put(kMagic);
+  out.put(kSwitchOverMagic);
   out.put(static_cast<uint32_t>(message.kind));
   out.put(message.taken);
   out.put(uint64_t{0});
@@ -32,7 +32,7 @@ Result<SwitchOver> decode_switch_over(
   SwitchOver message{static_cast<SwitchOver::Kind>(kind), in.get<uint64_t>()};
   const auto zero = in.get<uint64_t>();
   const bool left = message.kind == SwitchOver::Kind::kLeft;
-  if (magic != kMagic || zero != 0 || kind < 1 || kind > 2 ||
+  if (magic != kSwitchOverMagic || zero != 0 || kind < 1 || kind > 2 ||
       (!left && message.taken != 0)) {
     return make_error(ErrorCode::kPeerBroken,
                       "24 bytes on a stream that waits are no word about "

@@ -10,14 +10,14 @@
 namespace causeway {
 namespace {
 
-constexpr Duration kHung = std::chrono::seconds(30);
+constexpr Duration kHealMax = std::chrono::seconds(30);
 
 class LanesHeal : public testing::Test {
  protected:
   // Posts and takes for so long; what landed meanwhile.
   size_t work_until(const std::function<bool()>& enough) {
     const size_t before = sink_.landed.size();
-    const Instant deadline = monotonic_now() + kHung;
+    const Instant deadline = monotonic_now() + kHealMax;
     const std::vector<std::byte> payload(kPutBytesMax);
     const Put put{
         {PutKind::kRaw, 0, 1, 0, kPutBytesMax / kBlockBytes, kPutBytesMax},

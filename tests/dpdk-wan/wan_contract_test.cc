@@ -14,7 +14,7 @@
 namespace causeway {
 namespace {
 
-constexpr PathToken kToken{std::byte{1}, std::byte{2}, std::byte{3}};
+constexpr PathToken kContractToken{std::byte{1}, std::byte{2}, std::byte{3}};
 
 // What bounds a test that hangs; nothing that passes waits for it.
 constexpr Duration kHung = std::chrono::seconds(20);
@@ -35,11 +35,12 @@ class WanLab final : public PathLab {
     const WanOptions accept = ends(certificates, "b", "a", options);
     const WanOptions connect = ends(certificates, "a", "b", options);
     std::thread accepting([&] {
-      auto inbound = listener_.accept(kToken, accept);
+      auto inbound = listener_.accept(kContractToken, accept);
       ASSERT_TRUE(inbound) << inbound.error().message;
       inbound_ = std::move(inbound).value();
     });
-    auto outbound = WanConnector::connect(relay_.address(), kToken, connect);
+    auto outbound =
+        WanConnector::connect(relay_.address(), kContractToken, connect);
     accepting.join();
     EXPECT_TRUE(outbound) << outbound.error().message;
     outbound_ = std::move(outbound).value();
@@ -94,8 +95,8 @@ class WanLab final : public PathLab {
   std::unique_ptr<InboundPath> inbound_;
 };
 
-MakePathLab lab_at(const char* address, const RelayTrouble& trouble = {},
-                   bool urgent = false) {
+MakePathLab wan_lab_at(const char* address, const RelayTrouble& trouble = {},
+                       bool urgent = false) {
   return [address, trouble, urgent](const PathLabOptions& options) {
     return std::unique_ptr<PathLab>(
         std::make_unique<WanLab>(address, options, trouble, urgent));
@@ -111,15 +112,16 @@ RelayTrouble lossy() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Wan, PathContract,
-                         testing::Values(lab_at("127.0.0.1:0")));
+                         testing::Values(wan_lab_at("127.0.0.1:0")));
 INSTANTIATE_TEST_SUITE_P(WanV6, PathContract,
-                         testing::Values(lab_at("[::1]:0")));
+                         testing::Values(wan_lab_at("[::1]:0")));
 INSTANTIATE_TEST_SUITE_P(WanWithLoss, PathContract,
-                         testing::Values(lab_at("127.0.0.1:0", lossy())));
+                         testing::Values(wan_lab_at("127.0.0.1:0", lossy())));
 INSTANTIATE_TEST_SUITE_P(WanUrgent, PathContract,
-                         testing::Values(lab_at("127.0.0.1:0", {}, true)));
+                         testing::Values(wan_lab_at("127.0.0.1:0", {}, true)));
 INSTANTIATE_TEST_SUITE_P(WanUrgentWithLoss, PathContract,
-                         testing::Values(lab_at("127.0.0.1:0", lossy(), true)));
+                         testing::Values(wan_lab_at("127.0.0.1:0", lossy(),
+                                                    true)));
 
 }  // namespace
 }  // namespace causeway

@@ -24,7 +24,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-constexpr PathToken kToken{std::byte{1}, std::byte{2}, std::byte{3}};
+constexpr PathToken kOpenToken{std::byte{1}, std::byte{2}, std::byte{3}};
 constexpr PathToken kOther{std::byte{9}};
 
 class WanOpenTest : public testing::Test {
@@ -42,7 +42,8 @@ class WanOpenTest : public testing::Test {
   Result<std::unique_ptr<InboundPath>> accept_while(const WanOptions& options,
                                                     Fn connecting) {
     Result<std::unique_ptr<InboundPath>> inbound = Error{};
-    std::thread accepting([&] { inbound = listener_.accept(kToken, options); });
+    std::thread accepting(
+        [&] { inbound = listener_.accept(kOpenToken, options); });
     connecting();
     accepting.join();
     return inbound;
@@ -60,7 +61,7 @@ TEST_F(WanOpenTest, EveryStreamIsThereOnce) {
   Result<std::unique_ptr<OutboundPath>> outbound = Error{};
   const std::string address = at();
   auto inbound = accept_while(target, [&] {
-    outbound = WanConnector::connect(address, kToken, source);
+    outbound = WanConnector::connect(address, kOpenToken, source);
   });
   ASSERT_TRUE(outbound) << outbound.error().message;
   ASSERT_TRUE(inbound) << inbound.error().message;
@@ -104,12 +105,12 @@ TEST_F(WanOpenTest, StrangersAreDroppedAndDoNotDisturb) {
     }
     ASSERT_TRUE(noise->flush());
     const auto foreign =
-        WanConnector::connect(address, kToken, end(others, "a", "b"));
+        WanConnector::connect(address, kOpenToken, end(others, "a", "b"));
     ASSERT_FALSE(foreign);
     EXPECT_EQ(foreign.error().code, ErrorCode::kPermission)
         << foreign.error().message;
-    const auto wrong_name =
-        WanConnector::connect(address, kToken, end(certificates_, "b", "b"));
+    const auto wrong_name = WanConnector::connect(address, kOpenToken,
+                                                  end(certificates_, "b", "b"));
     ASSERT_FALSE(wrong_name);
     EXPECT_EQ(wrong_name.error().code, ErrorCode::kPermission)
         << wrong_name.error().message;
@@ -119,8 +120,8 @@ TEST_F(WanOpenTest, StrangersAreDroppedAndDoNotDisturb) {
     EXPECT_EQ(wrong_token.error().code, ErrorCode::kPermission);
     EXPECT_THAT(wrong_token.error().message,
                 HasSubstr("does not know this migration"));
-    outbound =
-        WanConnector::connect(address, kToken, end(certificates_, "a", "b"));
+    outbound = WanConnector::connect(address, kOpenToken,
+                                     end(certificates_, "a", "b"));
   });
   EXPECT_TRUE(outbound) << outbound.error().message;
   EXPECT_TRUE(inbound) << inbound.error().message;
@@ -131,8 +132,8 @@ TEST_F(WanOpenTest, AListenerOfAnotherNameIsRefused) {
   WanOptions target = end(certificates_, "b", "a");
   target.timeout = milliseconds(500);
   const auto inbound = accept_while(target, [&] {
-    const auto outbound =
-        WanConnector::connect(address, kToken, end(certificates_, "a", "c"));
+    const auto outbound = WanConnector::connect(address, kOpenToken,
+                                                end(certificates_, "a", "c"));
     ASSERT_FALSE(outbound);
     EXPECT_EQ(outbound.error().code, ErrorCode::kPermission);
     EXPECT_THAT(outbound.error().message,
@@ -161,7 +162,7 @@ TEST_F(WanOpenTest, OtherStreamCountIsIncompatibleAtBothEnds) {
   WanOptions source = end(certificates_, "a", "b");
   source.streams = 2;
   const auto inbound = accept_while(end(certificates_, "b", "a"), [&] {
-    const auto outbound = WanConnector::connect(address, kToken, source);
+    const auto outbound = WanConnector::connect(address, kOpenToken, source);
     ASSERT_FALSE(outbound);
     EXPECT_EQ(outbound.error().code, ErrorCode::kIncompatible)
         << outbound.error().message;
@@ -177,7 +178,7 @@ TEST_F(WanOpenTest, NobodyListeningIsUnreachableAndNamesTheAddress) {
     address = gone.address();
   }
   const auto outbound =
-      WanConnector::connect(address, kToken, end(certificates_, "a", "b"));
+      WanConnector::connect(address, kOpenToken, end(certificates_, "a", "b"));
   ASSERT_FALSE(outbound);
   EXPECT_EQ(outbound.error().code, ErrorCode::kUnreachable)
       << outbound.error().message;
@@ -197,11 +198,11 @@ class WanDeathTest : public WanOpenTest,
     Result<std::unique_ptr<OutboundPath>> outbound = Error{};
     std::unique_ptr<ControlChannel> control;
     if (source) {
-      outbound =
-          WanConnector::connect(address, kToken, end(certificates_, "a", "b"));
+      outbound = WanConnector::connect(address, kOpenToken,
+                                       end(certificates_, "a", "b"));
       if (outbound) control = (*outbound)->open_control().value();
     } else {
-      inbound = listener_.accept(kToken, end(certificates_, "b", "a"));
+      inbound = listener_.accept(kOpenToken, end(certificates_, "b", "a"));
       if (inbound) control = (*inbound)->accept_control().value();
     }
     if (control == nullptr) ::_exit(1);
@@ -226,14 +227,14 @@ TEST_P(WanDeathTest, AKilledPeerIsNoticedLongBeforeItsSilenceWouldBe) {
   Result<std::unique_ptr<OutboundPath>> outbound = Error{};
   std::unique_ptr<ControlChannel> control;  // the path outlives it
   if (source_dies) {
-    inbound = listener_.accept(kToken, end(certificates_, "b", "a"));
+    inbound = listener_.accept(kOpenToken, end(certificates_, "b", "a"));
     ASSERT_TRUE(inbound) << inbound.error().message;
     control = (*inbound)->accept_control().value();
   } else {
     // The child alone has the port, so that it closes with it.
     listener_ = WanListener::listen("127.0.0.1:0").value();
-    outbound =
-        WanConnector::connect(address, kToken, end(certificates_, "a", "b"));
+    outbound = WanConnector::connect(address, kOpenToken,
+                                     end(certificates_, "a", "b"));
     ASSERT_TRUE(outbound) << outbound.error().message;
     control = (*outbound)->open_control().value();
   }
@@ -261,7 +262,7 @@ INSTANTIATE_TEST_SUITE_P(Ends, WanDeathTest, testing::Bool(),
 TEST_F(WanOpenTest, AFileThatIsMissingIsNamed) {
   WanOptions source = end(certificates_, "a", "b");
   source.files.ca = certificates_.folder() + "/nowhere.crt";
-  const auto outbound = WanConnector::connect(at(), kToken, source);
+  const auto outbound = WanConnector::connect(at(), kOpenToken, source);
   ASSERT_FALSE(outbound);
   EXPECT_THAT(outbound.error().message, HasSubstr("nowhere.crt"));
 }

@@ -100,7 +100,7 @@ void use(const KnownImage& image, SimMigrationOptions& options) {
   options.content_key = image.key;
 }
 
-void expect_moved(SimMigration& run) {
+void expect_content_moved(SimMigration& run) {
   ASSERT_TRUE(run.run());
   ASSERT_FALSE(run.source().failure()) << run.source().failure()->error.message;
   ASSERT_FALSE(run.target().failure());
@@ -120,7 +120,7 @@ TEST(DedupSim, AKnownGuestGoesByItsNames) {
   KnownImage image{SimGuest(options.guest)};
   use(image, options);
   SimMigration run(options);
-  expect_moved(run);
+  expect_content_moved(run);
   const MigrationReport& report = run.source().report();
   EXPECT_EQ(known_blocks(run), image.blocks());
   EXPECT_EQ(report.rounds[0].asked_blocks, image.blocks());
@@ -135,7 +135,7 @@ TEST(DedupSim, AStaleIndexCostsBytesAndNeverAWrongByte) {
   image.spoil(3);
   use(image, options);
   SimMigration run(options);
-  expect_moved(run);
+  expect_content_moved(run);
   const uint64_t stale = (image.blocks() + 2) / 3;
   ASSERT_GE(stale, 1000u);
   const auto& rounds = run.source().report().rounds;
@@ -149,7 +149,7 @@ TEST(DedupSim, AnImageThatIsGoneIsSentWhole) {
   image.remove();
   use(image, options);
   SimMigration run(options);
-  expect_moved(run);
+  expect_content_moved(run);
   EXPECT_EQ(known_blocks(run), 0u);
   EXPECT_EQ(run.source().report().rounds[1].blocks, image.blocks());
 }
@@ -160,7 +160,7 @@ TEST(DedupSim, ASampleTellsWhetherToAsk) {
   KnownImage image{SimGuest(options.guest)};
   use(image, options);
   SimMigration known(options);
-  expect_moved(known);
+  expect_content_moved(known);
   const auto& rounds = known.source().report().rounds;
   EXPECT_LT(rounds[0].asked_blocks, image.blocks());
   EXPECT_EQ(rounds[0].known_blocks, rounds[0].asked_blocks);
@@ -170,7 +170,7 @@ TEST(DedupSim, ASampleTellsWhetherToAsk) {
 
   options.guest.seed = 2;
   SimMigration other(options);
-  expect_moved(other);
+  expect_content_moved(other);
   EXPECT_EQ(known_blocks(other), 0u);
   EXPECT_EQ(other.source().report().rounds[1].asked_blocks, 0u);
   EXPECT_THAT(other.source().report().dedup, HasSubstr("0 % of a sample"));
@@ -179,24 +179,24 @@ TEST(DedupSim, ASampleTellsWhetherToAsk) {
 TEST(DedupSim, WhoHasNothingOrWantsNothingIsNotAsked) {
   SimMigrationOptions options = options_of(DedupMode::kAuto);
   SimMigration no_index(options);
-  expect_moved(no_index);
+  expect_content_moved(no_index);
   EXPECT_THAT(no_index.source().report().dedup, HasSubstr("no content index"));
 
   MemoryContentIndex empty(1u << 20);
   options.index = &empty;
   SimMigration nothing(options);
-  expect_moved(nothing);
+  expect_content_moved(nothing);
   EXPECT_THAT(nothing.source().report().dedup, HasSubstr("index is empty"));
 
   KnownImage image{SimGuest(options.guest)};
   use(image, options);
   options.source.dedup = DedupMode::kOff;
   SimMigration off(options);
-  expect_moved(off);
+  expect_content_moved(off);
   options.source.dedup = DedupMode::kOn;
   options.codec = parse_codec("none").value();
   SimMigration no_frames(options);
-  expect_moved(no_frames);
+  expect_content_moved(no_frames);
   EXPECT_THAT(no_frames.source().report().dedup, HasSubstr("no references"));
   for (SimMigration* run : {&no_index, &nothing, &off, &no_frames}) {
     for (const RoundReport& round : run->source().report().rounds) {
@@ -224,7 +224,7 @@ TEST(DedupSim, ContentAtAnotherAlignmentIsFoundByItsPieces) {
       KnownImage image(guest, sectors ? 63 * 512 : 12'345, cut);
       use(image, options);
       SimMigration run(options);
-      expect_moved(run);
+      expect_content_moved(run);
       const uint64_t blocks = (68u << 20) / kBlockBytes;
       EXPECT_EQ(known_blocks(run), 0u);
       // One block on each change from one region or sender to another.
@@ -244,13 +244,13 @@ TEST(DedupSim, PiecesAreAskedForWhereBlocksAreNotKnown) {
   KnownImage image(SimGuest(options.guest), 0, ContentCut::kByContent);
   use(image, options);
   SimMigration whole(options);
-  expect_moved(whole);
+  expect_content_moved(whole);
   EXPECT_EQ(known_blocks(whole), image.blocks());
   EXPECT_EQ(whole.source().report().rounds[1].asked_blocks, 0u);
 
   image.spoil(3);
   SimMigration spoilt(options);
-  expect_moved(spoilt);
+  expect_content_moved(spoilt);
   const auto& rounds = spoilt.source().report().rounds;
   EXPECT_EQ(rounds[1].asked_blocks, (image.blocks() + 2) / 3);
   EXPECT_EQ(rounds[2].asked_blocks, 0u);
@@ -264,7 +264,7 @@ TEST(DedupSim, ZerosAndHolesAreNotAskedFor) {
   KnownImage image{SimGuest(options.guest)};
   use(image, options);
   SimMigration run(options);
-  expect_moved(run);
+  expect_content_moved(run);
   const RoundReport& round = run.source().report().rounds[0];
   EXPECT_LT(round.asked_blocks, image.blocks() * 3 / 10);
   EXPECT_GT(round.asked_blocks, image.blocks() * 2 / 10);
@@ -285,7 +285,7 @@ TEST(DedupSim, WhatWasSentBeforeInTheRunGoesAsACopy) {
   options.codec = parse_codec("deflate:1").value();
   options.guest.twin_share = 0.5;
   SimMigration run(options);
-  expect_moved(run);
+  expect_content_moved(run);
   // 524 of 1,024, 50 of each 100; a table of half a million places, of which
   // each content has one, forgets a few of 3,000.
   EXPECT_LE(copied_blocks(run), 524u);
@@ -350,7 +350,7 @@ TEST(DedupSim, AnIndexThatGoesAwayIsDoneWithoutAndSaid) {
   AwayIndex away(image.index, 11);  // one for what it has
   options.index = &away;
   SimMigration run(options);
-  expect_moved(run);
+  expect_content_moved(run);
   const RoundReport& round = run.source().report().rounds[0];
   EXPECT_EQ(round.known_blocks, 10 * kFrameBlocksMax);
   EXPECT_THAT(round.decision, HasSubstr("the store went home"));

@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Bytes = std::vector<std::byte>;
 
-constexpr PathToken kToken{std::byte{7}};
+constexpr PathToken kUrgentToken{std::byte{7}};
 
 Bytes random_bytes(size_t count, std::mt19937_64& dice) {
   Bytes bytes(count);
@@ -41,7 +41,7 @@ class TwoLinks {
     target_ = std::make_unique<WanLink>(
         wire_.endpoint(1),
         QuicCredentials::load(certificates.files("b"), "a").value(), options);
-    target_->listen(kToken);
+    target_->listen(kUrgentToken);
     EXPECT_TRUE(source_->connect(wire_.address(1), now_));
     for (size_t i = 0; i < 2; ++i) {
       source_streams_.push_back(
@@ -90,7 +90,7 @@ class TwoLinks {
  private:
   void introduce() {
     Hello hello;
-    hello.token = kToken;
+    hello.token = kUrgentToken;
     hello.stream_count = 1;
     EXPECT_GT(source_streams_[0]->send(encode_hello(hello)).bytes, 0U);
     run(seconds(30), [&] { return target_->state() == WanLink::State::kOpen; });

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Bytes = std::vector<std::byte>;
 
-constexpr PathToken kToken{std::byte{9}};
+constexpr PathToken kReceptionToken{std::byte{9}};
 constexpr Duration kRoundTrip = milliseconds(100);
 
 // The listening end's endpoint: keeps what is sent, by whom it is for.
@@ -52,7 +52,7 @@ class Client final : public QuicStreams {
          const SocketAddress& to, Instant now)
       : at_(resolve_address(at, false)->front()) {
     Hello hello;
-    hello.token = kToken;
+    hello.token = kReceptionToken;
     hello.stream_count = 1;
     hello_ = encode_hello(hello);
     QuicOptions options;
@@ -106,7 +106,7 @@ class Client final : public QuicStreams {
 
 class WanReceptionTest : public testing::Test {
  protected:
-  WanReceptionTest() { reception_.expect(kToken); }
+  WanReceptionTest() { reception_.expect(kReceptionToken); }
 
   bool take(const Bytes& datagram, const SocketAddress& from) {
     auto guest = reception_.take_packet({datagram, from, 0}, now_);

@@ -48,14 +48,14 @@ class UdpLab final : public PacketIoLab {
   std::unique_ptr<UdpPacketIo> silent_;
 };
 
-MakePacketIoLab lab_at(const char* address) {
+MakePacketIoLab udp_lab_at(const char* address) {
   return [address] { return UdpLab::create(address); };
 }
 
 INSTANTIATE_TEST_SUITE_P(UdpV4, PacketIoContract,
-                         testing::Values(lab_at("127.0.0.1:0")));
+                         testing::Values(udp_lab_at("127.0.0.1:0")));
 INSTANTIATE_TEST_SUITE_P(UdpV6, PacketIoContract,
-                         testing::Values(lab_at("[::1]:0")));
+                         testing::Values(udp_lab_at("[::1]:0")));
 
 TEST(UdpPacketIo, AClosedPortIsARefusal) {
   SocketAddress closed;

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using Bytes = std::vector<std::byte>;
 
 constexpr PathToken kToken{std::byte{1}, std::byte{2}, std::byte{3}};
-constexpr Duration kHung = 20s;
+constexpr Duration kQuicHung = 20s;
 
 class QuicOverPorts : public testing::TestWithParam<PortNetworkOptions> {
  protected:
@@ -40,8 +40,8 @@ class QuicOverPorts : public testing::TestWithParam<PortNetworkOptions> {
                                      const char* peer) {
     WanLinkOptions options;
     options.source = host == 0;
-    options.quic.handshake_max = kHung;
-    options.quic.silence_max = kHung;
+    options.quic.handshake_max = kQuicHung;
+    options.quic.silence_max = kQuicHung;
     auto port = network_->open_port(host).value();
     // Jumbo datagrams are a matter of configuration.
     if (GetParam().mtu_bytes > 1500) {
@@ -60,14 +60,14 @@ class QuicOverPorts : public testing::TestWithParam<PortNetworkOptions> {
 };
 
 TEST_P(QuicOverPorts, BytesArriveAsTheyWere) {
-  const Status opened = source_->await_open(kHung);
+  const Status opened = source_->await_open(kQuicHung);
   ASSERT_TRUE(opened) << opened.error().message;
   auto control = source_->link().take_stream(0, "b");
   Hello hello;
   hello.token = kToken;
   hello.stream_count = 1;
-  ASSERT_TRUE(send_whole(*control, encode_hello(hello), kHung));
-  const Status came = target_->await_open(kHung);
+  ASSERT_TRUE(send_whole(*control, encode_hello(hello), kQuicHung));
+  const Status came = target_->await_open(kQuicHung);
   ASSERT_TRUE(came) << came.error().message;
 
   const uint64_t seed = std::random_device()();
@@ -78,11 +78,11 @@ TEST_P(QuicOverPorts, BytesArriveAsTheyWere) {
   auto out = source_->link().take_stream(1, "b");
   auto in = target_->link().take_stream(1, "a");
   std::thread sending([&] {
-    const Status all = send_whole(*out, sent, kHung);
+    const Status all = send_whole(*out, sent, kQuicHung);
     EXPECT_TRUE(all) << all.error().message;
   });
   Bytes received(sent.size());
-  const Status all = receive_whole(*in, received, kHung);
+  const Status all = receive_whole(*in, received, kQuicHung);
   sending.join();
   ASSERT_TRUE(all) << all.error().message;
   EXPECT_TRUE(received == sent);

@@ -29,7 +29,7 @@ ContentIdentity identity_of(const ContentKey& key) {
   return std::move(*identity);
 }
 
-std::string hex(const ContentDigest& digest) {
+std::string digest_hex(const ContentDigest& digest) {
   std::string text;
   for (const std::byte byte : digest) {
     char digits[3];
@@ -47,9 +47,9 @@ TEST(ContentIdentity, IsTheStartOfTheHmacSha256OfTheBlock) {
     block[i] = static_cast<std::byte>(i * 7 % 251);
   }
   auto identity = identity_of(key_of(1));
-  EXPECT_EQ(hex(identity.digest(block.data())), "0d4a79b880e72d9a");
+  EXPECT_EQ(digest_hex(identity.digest(block.data())), "0d4a79b880e72d9a");
   block[kBlockBytes - 1] ^= std::byte{1};
-  EXPECT_EQ(hex(identity.digest(block.data())), "dc7c9a5df153526c");
+  EXPECT_EQ(digest_hex(identity.digest(block.data())), "dc7c9a5df153526c");
 }
 
 // The pair is hashed by our own code, the single block by OpenSSL.

@@ -20,7 +20,7 @@ ContentKey counting_key() {
   return key;
 }
 
-std::string hex(const ContentKey& key) {
+std::string key_hex(const ContentKey& key) {
   std::string text;
   for (const std::byte byte : key) {
     text += fmt::format("{:02x}", static_cast<unsigned>(byte));
@@ -75,16 +75,16 @@ TEST_F(ContentKeyFile, IsTheSameForAllWhoMakeItAtOnce) {
 }
 
 TEST_F(ContentKeyFile, IsHexadecimalDigits) {
-  write(hex(counting_key()));
+  write(key_hex(counting_key()));
   EXPECT_EQ(*read_master_key(path_), counting_key());
-  std::string upper = hex(counting_key()) + "\n";
+  std::string upper = key_hex(counting_key()) + "\n";
   for (char& digit : upper) digit = static_cast<char>(std::toupper(digit));
   write(upper);
   EXPECT_EQ(*read_master_key(path_), counting_key());
 }
 
 TEST_F(ContentKeyFile, IsRefusedWhenItIsNone) {
-  const std::string good = hex(counting_key());
+  const std::string good = key_hex(counting_key());
   for (const std::string& bad :
        {std::string(), good.substr(1), good + "0", good + "\n\n",
         "g" + good.substr(1), good.substr(1) + "\n", "  " + good.substr(2)}) {
@@ -100,16 +100,16 @@ TEST_F(ContentKeyFile, IsRefusedWhenItIsNone) {
 
 TEST_F(ContentKeyFile, IsRefusedWhenOthersMayReadIt) {
   for (const mode_t mode : {0640, 0604, 0602, 0610}) {
-    write(hex(counting_key()), mode);
+    write(key_hex(counting_key()), mode);
     EXPECT_EQ(refusal(), ErrorCode::kPermission) << mode;
   }
 }
 
 // Made by another implementation: Python's hmac over label, name and 0x01.
 TEST(DomainKey, IsTheExpandOfRfc5869) {
-  EXPECT_EQ(hex(*derive_domain_key(counting_key(), "")),
+  EXPECT_EQ(key_hex(*derive_domain_key(counting_key(), "")),
             "aff0deceb6b1c6bf79b7c0276b5c12fcca85806736a274a21b22711409928376");
-  EXPECT_EQ(hex(*derive_domain_key(counting_key(), "tenant a")),
+  EXPECT_EQ(key_hex(*derive_domain_key(counting_key(), "tenant a")),
             "52ba83508bd9a1345d2ebdb70b8e5c19dc4af10ae90af9cd82f55f6f6dacb74b");
 }
 

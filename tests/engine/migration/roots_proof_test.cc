@@ -15,15 +15,15 @@ namespace causeway {
 namespace {
 
 // More than one piece of reading.
-constexpr uint64_t kBlocks = 3 * kPutBytesMax / kBlockBytes;
-constexpr uint64_t kKey = 99;
+constexpr uint64_t kImageBlocks = 3 * kPutBytesMax / kBlockBytes;
+constexpr uint64_t kImageKey = 99;
 
 // A region of data at both ends, a hole between, and a block of zeros.
 class RootsProofTest : public testing::Test {
  protected:
   RootsProofTest() : file_(::memfd_create("image", MFD_CLOEXEC)) {
-    EXPECT_EQ(::ftruncate(file_.get(), kBlocks * kBlockBytes), 0);
-    for (const uint64_t block : {uint64_t{0}, uint64_t{1}, kBlocks - 1}) {
+    EXPECT_EQ(::ftruncate(file_.get(), kImageBlocks * kBlockBytes), 0);
+    for (const uint64_t block : {uint64_t{0}, uint64_t{1}, kImageBlocks - 1}) {
       fill(block, static_cast<uint8_t>(block + 1));
     }
     fill(2, 0);
@@ -37,11 +37,11 @@ class RootsProofTest : public testing::Test {
               static_cast<ssize_t>(bytes.size()));
   }
 
-  GuestImage image(uint64_t key = kKey) {
+  GuestImage image(uint64_t key = kImageKey) {
     RegionInfo info;
     info.kind = RegionKind::kRam;
     info.name = "ram0";
-    info.bytes = kBlocks * kBlockBytes;
+    info.bytes = kImageBlocks * kBlockBytes;
     std::vector<std::unique_ptr<BlockStore>> stores;
     stores.push_back(RamStore::open(info, file_.get()).value());
     return {std::move(stores), key};
@@ -51,9 +51,9 @@ class RootsProofTest : public testing::Test {
   std::vector<uint64_t> roots() {
     GuestImage whole = image();
     std::vector<std::byte> scratch(kBlockBytes);
-    for (uint64_t block = 0; block < kBlocks; ++block) {
+    for (uint64_t block = 0; block < kImageBlocks; ++block) {
       const auto bytes = whole.store(0).read(block, 1, scratch).value();
-      const uint64_t digest = digest_any_block(bytes.data(), kKey);
+      const uint64_t digest = digest_any_block(bytes.data(), kImageKey);
       whole.digests(0).set(block, {&digest, 1});
     }
     return whole.roots();
@@ -69,9 +69,10 @@ TEST_F(RootsProofTest, HoldsForTheSameContent) {
 
 TEST_F(RootsProofTest, FindsAnotherBlockAndAnotherKey) {
   const auto before = roots();
-  GuestImage keyed = image(kKey + 1);
+  GuestImage keyed = image(kImageKey + 1);
   EXPECT_FALSE(prove_roots(keyed, before));
-  for (const uint64_t block : {uint64_t{1}, kBlocks / 2, kBlocks - 1}) {
+  for (const uint64_t block :
+       {uint64_t{1}, kImageBlocks / 2, kImageBlocks - 1}) {
     fill(block, 77);
     GuestImage other = image();
     const Status proved = prove_roots(other, before);

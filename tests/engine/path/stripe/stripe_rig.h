@@ -12,6 +12,14 @@
 
 namespace causeway {
 
+constexpr Duration ms(int64_t count) {
+  return std::chrono::milliseconds(count);
+}
+
+inline VirtualLinkOptions line(double bits_s, Duration one_way_delay) {
+  return {bits_s / 8, one_way_delay, size_t{1} << 20};
+}
+
 class StripeRig {
  public:
   explicit StripeRig(const std::vector<VirtualLinkOptions>& lanes,

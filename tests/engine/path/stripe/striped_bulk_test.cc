@@ -11,17 +11,9 @@
 namespace causeway {
 namespace {
 
-constexpr Duration ms(int64_t count) {
-  return std::chrono::milliseconds(count);
-}
-
 constexpr size_t kSinkBytes = 64u << 20;
 constexpr uint64_t kSinkBlocks = kSinkBytes / kBlockBytes;
 constexpr uint32_t kPutBlocks = kPutBytesMax / kBlockBytes;
-
-VirtualLinkOptions line(double bits_s, Duration one_way_delay) {
-  return {bits_s / 8, one_way_delay, size_t{1} << 20};
-}
 
 // One bulk channel over lanes of virtual links.
 class StripedBulk : public testing::Test {

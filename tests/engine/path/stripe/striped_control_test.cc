@@ -12,12 +12,6 @@
 namespace causeway {
 namespace {
 
-Duration ms(int64_t count) { return std::chrono::milliseconds(count); }
-
-VirtualLinkOptions line(double bits_s, Duration one_way_delay) {
-  return {bits_s / 8, one_way_delay, size_t{1} << 20};
-}
-
 // Bytes that say which message they are of.
 std::vector<std::byte> message(uint32_t number, size_t bytes) {
   std::vector<std::byte> out(std::max(bytes, sizeof number));

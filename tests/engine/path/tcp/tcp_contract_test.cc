@@ -13,7 +13,7 @@
 namespace causeway {
 namespace {
 
-constexpr PathToken kToken{std::byte{1}, std::byte{2}, std::byte{3}};
+constexpr PathToken kContractToken{std::byte{1}, std::byte{2}, std::byte{3}};
 constexpr int kFdsSearched = 4096;
 
 // What bounds a test that hangs; nothing that passes waits for it.
@@ -31,13 +31,14 @@ class TcpLab final : public PathLab {
       accept = certificates->options("b", "a");
     }
     std::thread accepting([&] {
-      inbound_ =
-          listener_
-              .accept(kToken, options.streams, std::chrono::seconds(20), accept)
-              .value();
+      inbound_ = listener_
+                     .accept(kContractToken, options.streams,
+                             std::chrono::seconds(20), accept)
+                     .value();
     });
     outbound_ =
-        TcpConnector::connect(listener_.address(), kToken, connect).value();
+        TcpConnector::connect(listener_.address(), kContractToken, connect)
+            .value();
     accepting.join();
     if (options.tiny_buffers) shrink_buffers();
   }

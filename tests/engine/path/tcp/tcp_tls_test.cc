@@ -26,10 +26,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-constexpr PathToken kToken{std::byte{7}, std::byte{8}};
-constexpr PathToken kOtherToken{std::byte{7}, std::byte{9}};
-constexpr Duration kLong = seconds(20);  // nothing that passes waits for it
-constexpr Duration kShort = milliseconds(300);
+constexpr PathToken kTlsToken{std::byte{7}, std::byte{8}};
+constexpr PathToken kOtherTlsToken{std::byte{7}, std::byte{9}};
+constexpr Duration kPatience = seconds(20);  // nothing that passes waits for it
+constexpr Duration kLittlePatience = milliseconds(300);
 
 using Accepted = Result<std::unique_ptr<InboundPath>>;
 using Connected = Result<std::unique_ptr<OutboundPath>>;
@@ -42,21 +42,21 @@ struct Opened {
 class TcpTlsTest : public testing::Test {
  protected:
   std::future<Accepted> accept(const std::optional<TlsOptions>& tls,
-                               Duration timeout = kLong) {
+                               Duration timeout = kPatience) {
     return std::async(std::launch::async, [this, tls, timeout] {
-      return listener_.accept(kToken, 1, timeout, tls);
+      return listener_.accept(kTlsToken, 1, timeout, tls);
     });
   }
   Connected connect(std::optional<TlsOptions> tls,
-                    const PathToken& token = kToken) {
-    TcpConnectOptions options{1, kLong};
+                    const PathToken& token = kTlsToken) {
+    TcpConnectOptions options{1, kPatience};
     options.tls = std::move(tls);
     return TcpConnector::connect(listener_.address(), token, options);
   }
   // Both ends; the acceptor gives up early, since one of them is wrong.
   Opened open(std::optional<TlsOptions> source,
               const std::optional<TlsOptions>& target) {
-    auto accepting = accept(target, kShort);
+    auto accepting = accept(target, kLittlePatience);
     Opened opened;
     opened.outbound = connect(std::move(source));
     opened.inbound = accepting.get();
@@ -150,7 +150,7 @@ TEST_F(TcpTlsTest, CertificateOfAnotherHostIsRefusedByTheSource) {
 // The right host, another migration of it.
 TEST_F(TcpTlsTest, TokenOfAnotherMigrationIsRefused) {
   auto accepting = accept(certificates_.options("b", "a"));
-  const auto refused = connect(certificates_.options("a", "b"), kOtherToken);
+  const auto refused = connect(certificates_.options("a", "b"), kOtherTlsToken);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kPermission);
   EXPECT_THAT(refused.error().message,
@@ -188,7 +188,7 @@ class TcpTlsStrangerTest : public TcpTlsTest {
     SSL_set_fd(ssl.get(), fd.get());
     if (SSL_connect(ssl.get()) != 1) return false;
     Hello hello;
-    hello.token = kToken;
+    hello.token = kTlsToken;
     hello.stream_count = 1;
     const auto bytes = encode_hello(hello);
     std::array<std::byte, Welcome::kBytes> answer;
@@ -209,14 +209,14 @@ class TcpTlsStrangerTest : public TcpTlsTest {
 };
 
 TEST_F(TcpTlsStrangerTest, WithACertificateItIsWelcome) {
-  auto accepting = accept(certificates_.options("b", "a"), kShort);
+  auto accepting = accept(certificates_.options("b", "a"), kLittlePatience);
   use_certificate(context_.get());
   EXPECT_TRUE(is_welcome(context_.get()));
   EXPECT_FALSE(accepting.get()) << "only one of two streams";
 }
 
 TEST_F(TcpTlsStrangerTest, WithoutACertificateItIsTurnedAway) {
-  auto accepting = accept(certificates_.options("b", "a"), kShort);
+  auto accepting = accept(certificates_.options("b", "a"), kLittlePatience);
   EXPECT_FALSE(is_welcome(context_.get()));
   EXPECT_THAT(accepting.get().error().message,
               HasSubstr("peer did not return a certificate"));
@@ -224,7 +224,7 @@ TEST_F(TcpTlsStrangerTest, WithoutACertificateItIsTurnedAway) {
 }
 
 TEST_F(TcpTlsStrangerTest, WithTls12ItIsTurnedAway) {
-  auto accepting = accept(certificates_.options("b", "a"), kShort);
+  auto accepting = accept(certificates_.options("b", "a"), kLittlePatience);
   use_certificate(context_.get());
   SSL_CTX_set_max_proto_version(context_.get(), TLS1_2_VERSION);
   EXPECT_FALSE(is_welcome(context_.get()));
@@ -429,7 +429,7 @@ TEST_F(TcpTlsTest, KernelEncryptsWhereItCan) {
   }
   const auto near_context =
       TlsContext::load(certificates_.options("a", "b")).value();
-  auto accepting = accept(certificates_.options("b", "a"), kShort);
+  auto accepting = accept(certificates_.options("b", "a"), kLittlePatience);
   TcpStream near(stranger({}), "far");
   near.start_tls(near_context, TlsEnd::kConnecting);
   while (near.shake().value() != TlsSession::Handshake::kDone) {
