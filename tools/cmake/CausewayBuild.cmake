@@ -71,10 +71,55 @@ endif()
 # What a user runs, without tests and benchmarks.
 add_custom_target(programs)
 
-# causeway_library(NAME SOURCES a.cc ... [DEPS targets ...] [PRIVATE_DEPS ...])
+# A sanitizer's build compiles up to CAUSEWAY_JOIN sources of a target as one:
+# most of what a file costs is its headers and the templates in them, which so
+# are paid for once. Names without linkage must then differ in a target. dev and
+# release compile each file alone, so that a missing include is still found. Not
+# CMAKE_UNITY_BUILD: it names the sources by absolute paths, so that the
+# compiler cache would know nothing of what another clone has built.
+set(CAUSEWAY_JOIN 0 CACHE STRING "Sources compiled as one; 0: each alone")
+if(CAUSEWAY_JOIN GREATER 1)
+  # A local name may be that of another file's constant; dev looks within each.
+  target_compile_options(causeway_flags INTERFACE -Wno-shadow)
+endif()
+
+# causeway_join(OUT NAME sources...): the sources of the target NAME with its
+# *.cc joined, in even shares.
+function(causeway_join out name)
+  set(alone ${ARGN})
+  set(joined ${ARGN})
+  list(FILTER alone EXCLUDE REGEX "\\.cc$")
+  list(FILTER joined INCLUDE REGEX "\\.cc$")
+  list(LENGTH joined count)
+  if(CAUSEWAY_JOIN LESS 2 OR count LESS 2)
+    set(${out} ${ARGN} PARENT_SCOPE)
+    return()
+  endif()
+  math(EXPR files "(${count} + ${CAUSEWAY_JOIN} - 1) / ${CAUSEWAY_JOIN}")
+  foreach(i RANGE 1 ${files})
+    math(EXPR first "(${i} - 1) * ${count} / ${files}")
+    math(EXPR share "${i} * ${count} / ${files} - ${first}")
+    list(SUBLIST joined ${first} ${share} sources)
+    set(text "")
+    foreach(source IN LISTS sources)
+      cmake_path(ABSOLUTE_PATH source NORMALIZE)
+      file(RELATIVE_PATH source "${CMAKE_SOURCE_DIR}" "${source}")
+      string(APPEND text "#include \"${source}\"\n")
+    endforeach()
+    set(file "${CMAKE_BINARY_DIR}/joined/${name}_${i}.cc")
+    file(CONFIGURE OUTPUT "${file}" CONTENT "${text}" @ONLY)
+    list(APPEND alone "${file}")
+  endforeach()
+  set(${out} ${alone} PARENT_SCOPE)
+endfunction()
+
+# causeway_library(NAME SOURCES a.cc ... [ALONE b.cc ...] [DEPS targets ...]
+#   [PRIVATE_DEPS ...])
+# ALONE: what cannot be joined with others; the reason stands beside it.
 function(causeway_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "" "SOURCES;ALONE;DEPS;PRIVATE_DEPS" ${ARGN})
+  causeway_join(sources ${name} ${ARG_SOURCES})
+  add_library(${name} STATIC ${sources} ${ARG_ALONE})
   target_link_libraries(${name}
     PUBLIC causeway_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
 endfunction()
@@ -82,7 +127,8 @@ endfunction()
 # causeway_binary(NAME SOURCES main.cc ... [DEPS targets ...])
 function(causeway_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES})
+  causeway_join(sources ${name} ${ARG_SOURCES})
+  add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE causeway_flags ${ARG_DEPS})
   add_dependencies(programs ${name})
 endfunction()
@@ -94,7 +140,8 @@ endfunction()
 function(causeway_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   find_package(GTest REQUIRED)
-  add_executable(${name} ${ARG_SOURCES})
+  causeway_join(sources ${name} ${ARG_SOURCES})
+  add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE causeway_flags ${ARG_DEPS}
     GTest::gtest GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM gtest_precompiled)
