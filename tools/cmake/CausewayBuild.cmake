@@ -133,12 +133,16 @@ function(causeway_binary name)
   add_dependencies(programs ${name})
 endfunction()
 
-# causeway_test(NAME SOURCES a_test.cc ... [DEPS ...] [LABELS ...] [TIMEOUT s])
+# causeway_test(NAME SOURCES a_test.cc ... [DEPS ...] [LABELS ...] [TIMEOUT s]
+#   [COST s] [WAITS])
 # One GoogleTest binary is one ctest entry: cheaper on 2 cores than one process
 # a case. Skipped cases are gathered by tools/check from the output.
+# COST: about how long it takes; what takes longest starts first.
+# WAITS: for a long line, a time-out, a process, most of that. Of those two share
+# a core: PROCESSORS counts halves of one, so that 2 cores are `ctest -j 4`.
 # GoogleTest's headers are parsed once a build (tests/CMakeLists.txt).
 function(causeway_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "WAITS" "TIMEOUT;COST" "SOURCES;DEPS;LABELS" ${ARGN})
   find_package(GTest REQUIRED)
   causeway_join(sources ${name} ${ARG_SOURCES})
   add_executable(${name} ${sources})
@@ -150,9 +154,17 @@ function(causeway_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(NOT ARG_COST)
+    set(ARG_COST 1)
+  endif()
+  set(processors 2)
+  if(ARG_WAITS)
+    set(processors 1)
+  endif()
   add_test(NAME ${name}${CAUSEWAY_TEST_SUFFIX} COMMAND ${name})
   set_tests_properties(${name}${CAUSEWAY_TEST_SUFFIX} PROPERTIES
     TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+    COST ${ARG_COST} PROCESSORS ${processors}
     ENVIRONMENT "CAUSEWAY_BIN=${CMAKE_BINARY_DIR}/bin")
 endfunction()
 
