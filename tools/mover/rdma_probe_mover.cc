@@ -14,7 +14,7 @@
 namespace causeway {
 namespace {
 
-int failed(const Error& error) {
+int rdma_failed(const Error& error) {
   write_event(failed_event(error, GuestPlace::kSource));
   return 1;
 }
@@ -99,7 +99,7 @@ class TimeLimit final : public Stepper {
 
 int run_rdma_probe_source(const MoverSpec& spec, CommandReader& commands) {
   auto probe = connect_rdma_probe(spec);
-  if (!probe) return failed(probe.error());
+  if (!probe) return rdma_failed(probe.error());
   WatchedProbe watched(**probe);
   commands.on_cancel([&] { (*probe)->cancel(); });
   Driver driver;
@@ -107,7 +107,7 @@ int run_rdma_probe_source(const MoverSpec& spec, CommandReader& commands) {
   driver.add(watched);
   driver.run(&watched);
   commands.on_cancel(nullptr);
-  if ((*probe)->trouble() != nullptr) return failed(*(*probe)->trouble());
+  if ((*probe)->trouble() != nullptr) return rdma_failed(*(*probe)->trouble());
   write_event(
       done_event(result_of(spec, (*probe)->figures(), watched.shares())));
   return 0;
@@ -115,10 +115,10 @@ int run_rdma_probe_source(const MoverSpec& spec, CommandReader& commands) {
 
 int run_rdma_probe_target(const MoverSpec& spec, CommandReader& commands) {
   auto listener = MoverListener::listen(spec);
-  if (!listener) return failed(listener.error());
+  if (!listener) return rdma_failed(listener.error());
   write_event(listening_event(listener->address(), {}));
   auto probe = listener->accept_rdma_probe(spec, kProbeSourceComesMax);
-  if (!probe) return failed(probe.error());
+  if (!probe) return rdma_failed(probe.error());
   Driver driver;
   TimeLimit limit(driver, monotonic_now() + spec.probe_time + kProbeAroundMax);
   commands.on_cancel([&] { driver.stop(); });
