@@ -101,12 +101,13 @@ class RdmaHardwareTest : public RdmaRunTest {
     EXPECT_EQ(sink_->copied_bytes, 0u);
     EXPECT_GE(pinned_bytes(), 2 * kBytes) << "at both ends";
     hardware(trouble);
+    const Instant begin = lab_->now();
     post_all(kBlocks, kBlocks, 1);
     fence();
     expect_same();
-    printf("%.1f of %.1f MiB came by the stream\n",
+    printf("%.1f of %.1f MiB came by the stream; all of it in %.1f s\n",
            static_cast<double>(sink_->copied_bytes) / kMiB,
-           static_cast<double>(kBytes) / kMiB);
+           static_cast<double>(kBytes) / kMiB, seconds(lab_->now() - begin));
     EXPECT_LE(sink_->copied_bytes, kBytes);
     // What comes next does not come by the device.
     const uint64_t copied = sink_->copied_bytes;
