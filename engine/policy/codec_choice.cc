@@ -32,6 +32,8 @@ constexpr double kSendSByte = 1 / 1.4e9;
 
 // A link that kept the workers waiting for less than this was not full.
 constexpr double kBlockedShareMin = 0.05;
+// ... in the first interval, in which the target is still getting ready.
+constexpr double kBlockedShareAtFirst = 0.75;
 // Another choice must promise this much more, or figures that are all but equal
 // would take turns.
 constexpr double kGainMin = 1.02;
@@ -114,7 +116,8 @@ CodecDecision CodecChooser::decide(const CodecInterval& seen) {
 void CodecChooser::learn_link(size_t ran, const CodecInterval& seen) {
   const double wire_s =
       static_cast<double>(seen.wire_bytes) / seconds(seen.time);
-  link_full_ = blocked_share(seen) >= kBlockedShareMin &&
+  link_full_ = blocked_share(seen) >=
+                   (interval_ == 0 ? kBlockedShareAtFirst : kBlockedShareMin) &&
                (ran == 0 || wire_s > kLinkNear * link_bytes_s_);
   if (!link_full_) {
     link_bytes_s_ = std::max(link_bytes_s_, wire_s);

@@ -7,8 +7,9 @@
 // begins with priors measured once (codec_choice.cc), and now and then tries
 // for one interval what may be better: a link that is not full says only that
 // it is at least so fast. What a level lately did beats what it is thought to:
-// where both ends share processors, none of the three is the limit. Pure: no clock, no I/O; a recorded trace replays to the same
-// decisions. One owner, one thread.
+// where both ends share processors, none of the three is the limit. Pure: no
+// clock, no I/O; a recorded trace replays to the same decisions. One owner, one
+// thread.
 #pragma once
 
 #include <array>
@@ -46,9 +47,10 @@ struct CodecDecision {
   std::string why;
 };
 
-// Below this, a decision would be about one frame.
+// Below this, a decision would be about one frame, or about which thread a
+// scheduler let run.
 inline constexpr uint64_t kCodecIntervalBytesMin = 1u << 20;
-inline constexpr Duration kCodecIntervalMin = std::chrono::milliseconds(2);
+inline constexpr Duration kCodecIntervalMin = std::chrono::milliseconds(10);
 
 class CodecChooser {
  public:
@@ -74,9 +76,9 @@ class CodecChooser {
     int otherwise = 0;  // how often in a row: faster > 0, slower < 0
   };
   struct Estimate {
-    double out = 1;             // wire bytes a guest byte
-    double bytes_s = 0;         // least of source, target, link as known
-    double hoped_bytes_s = 0;   // with a link that is as fast as it may be
+    double out = 1;            // wire bytes a guest byte
+    double bytes_s = 0;        // least of source, target, link as known
+    double hoped_bytes_s = 0;  // with a link that is as fast as it may be
   };
 
   void remember(size_t ran, const CodecInterval& seen,
