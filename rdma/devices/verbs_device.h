@@ -22,7 +22,7 @@ struct VerbsPort {
   uint64_t rate_bits_s = 0;
   uint32_t mtu_bytes = 0;  // of the fabric, active; 0: see VerbsDevice::trouble
   uint32_t mtu_bytes_max = 0;  // that the port can
-  uint32_t lid = 0;        // InfiniBand's; 0 on Ethernet
+  uint32_t lid = 0;            // InfiniBand's; 0 on Ethernet
   std::vector<Gid> gids;
   std::vector<std::string> interfaces;  // network interfaces of this port
   // Of those, at which rdma_cm finds this port: not the link-local ones, which
