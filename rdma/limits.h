@@ -72,6 +72,17 @@ inline constexpr uint8_t kRdmaRetries = 7;
 inline constexpr Duration kRdmaSilenceMax = std::chrono::seconds(4);
 inline constexpr Duration kRdmaUrgentSilenceMax = std::chrono::seconds(1);
 
+// What a source spends on connections, all ports: a fabric that swallows
+// everything must leave time for TCP (tools/agent/limits.h).
+inline constexpr Duration kRdmaConnectMax = std::chrono::seconds(5);
+
+// From the target's welcome to the source's being there: two packets.
+inline constexpr Duration kRdmaAcceptMax = std::chrono::seconds(2);
+
+// How long a source waits that meets no receive buffer: 10 us (IBA 9.7.5.2.8,
+// code 1). rdma_cm's own 0 means 655 ms.
+inline constexpr uint8_t kRdmaNotReadyTimer = 1;
+
 static_assert(kRdmaExtentBytesMax % kBlockBytes == 0);
 static_assert(kRdmaMessageWriteBytes >= kPutBytesMax);
 static_assert(kRdmaStagingBytes >= 2 * size_t{kPutBytesMax});

@@ -79,9 +79,9 @@ Result<RdmaPath> RdmaConnector::connect(std::string_view address,
     CAUSEWAY_ASSIGN(auto plain, TcpConnector::over(std::move(streams)));
     return RdmaPath{std::move(plain), nullptr, std::move(agreed.why_not)};
   }
-  std::vector<std::string> devices;
+  std::vector<RdmaRoute> routes;
   for (const RdmaWorker& worker : agreed.workers) {
-    devices.push_back(worker.endpoint->device());
+    routes.push_back({worker.endpoint->device(), worker.fabric});
   }
   UniqueFd watched(::fcntl(streams[0].fd(), F_DUPFD_CLOEXEC, 0));
   if (!watched) return errno_error(errno, "A socket cannot be shared");
@@ -89,7 +89,7 @@ Result<RdmaPath> RdmaConnector::connect(std::string_view address,
       options, std::move(agreed.workers), std::move(streams),
       std::move(watched));
   const RdmaTally* const tally = &path->tally();
-  return RdmaPath{std::move(path), tally, {}, std::move(devices)};
+  return RdmaPath{std::move(path), tally, {}, std::move(routes)};
 }
 
 }  // namespace causeway

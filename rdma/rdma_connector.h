@@ -14,17 +14,23 @@
 
 namespace causeway {
 
+// How a worker's connection goes.
+struct RdmaRoute {
+  std::string device;  // this end's, "mlx5_0"
+  size_t fabric = 0;   // of options.device_addresses
+};
+
 struct RdmaPath {
   std::unique_ptr<OutboundPath> path;
   const RdmaTally* tally = nullptr;  // the path's; nullptr: it is a tcp path
   std::string why_not{};             // ... and this is why
-  // This end's device of each worker, "mlx5_0".
-  std::vector<std::string> devices{};
+  // By worker.
+  std::vector<RdmaRoute> routes{};
 };
 
 class RdmaConnector {
  public:
-  // `address`: where the target's streams are; its verbs device it names
+  // `address`: where the target's streams are; its verbs devices it names
   // itself. As TcpConnector::connect(), and kUnreachable when no verbs device
   // here reaches that one. The path outlives its channels.
   static Result<RdmaPath> connect(std::string_view address,

@@ -3,7 +3,9 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include <array>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "engine/path/tcp/tcp_connector.h"
@@ -25,7 +27,8 @@ Result<RdmaWorker> connect_worker(const RdmaPorts::Port& port,
   CAUSEWAY_ASSIGN(
       auto ring,
       StagingRing::open(*made.endpoint, made.welcome.staging_bytes, access));
-  return RdmaWorker{std::move(made.endpoint), std::move(ring), made.welcome};
+  return RdmaWorker{std::move(made.endpoint), std::move(ring), made.welcome,
+                    port.fabric};
 }
 
 Result<std::vector<RdmaWorker>> connect_workers(const RdmaOffer& offer,
@@ -46,7 +49,13 @@ Result<std::vector<RdmaWorker>> connect_workers(const RdmaOffer& offer,
 
 Result<RdmaOffer> await_offer(TcpStream& control, const RdmaOptions& options) {
   std::array<std::byte, RdmaOffer::kBytes> bytes;
-  CAUSEWAY_TRY(receive_whole(control, bytes, Deadline(options.timeout)));
+  const Deadline deadline(options.timeout);
+  // Another version may be shorter.
+  const auto head = std::span(bytes).first<RdmaOffer::kHeadBytes>();
+  CAUSEWAY_TRY(receive_whole(control, head, deadline));
+  CAUSEWAY_TRY(check_offer_head(head));
+  CAUSEWAY_TRY(receive_whole(
+      control, std::span(bytes).subspan<RdmaOffer::kHeadBytes>(), deadline));
   CAUSEWAY_ASSIGN(RdmaOffer offer, decode_offer(bytes));
   if (offer.workers == options.streams) return offer;
   return make_error(ErrorCode::kIncompatible,
@@ -54,14 +63,11 @@ Result<RdmaOffer> await_offer(TcpStream& control, const RdmaOptions& options) {
                     offer.workers, options.streams);
 }
 
-// A source that has been let in; what it sends waits until somebody takes it.
-Result<RdmaWorker> admit(RdmaListener& listener, const RdmaSecret& secret,
-                         uint16_t worker, const RdmaOptions& options,
-                         const TcpStream& control, const Deadline& deadline) {
+// What it sends from here on waits until somebody takes it.
+Result<RdmaWorker> admit(std::unique_ptr<RdmaEndpoint> endpoint,
+                         const RdmaOptions& options) {
   RdmaWorker admitted;
-  CAUSEWAY_ASSIGN(admitted.endpoint,
-                  listener.await(secret, worker, options.device_limits,
-                                 control.fd(), deadline));
+  admitted.endpoint = std::move(endpoint);
   int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
   if (options.staging_readable) access |= IBV_ACCESS_REMOTE_READ;
   CAUSEWAY_ASSIGN(
@@ -71,15 +77,53 @@ Result<RdmaWorker> admit(RdmaListener& listener, const RdmaSecret& secret,
                             admitted.ring.bytes(),
                             admitted.endpoint->depths().messages,
                             options.pinned_bytes_a_worker()};
-  CAUSEWAY_TRY(RdmaListener::accept(*admitted.endpoint, welcome, deadline));
+  CAUSEWAY_TRY(RdmaListener::accept(*admitted.endpoint, welcome,
+                                    Deadline(kRdmaAcceptMax)));
   return admitted;
 }
 
-// Offers, and lets the workers in as they come.
-Result<std::vector<RdmaWorker>> admit_all(Result<RdmaListener> listener,
-                                          TcpStream& control,
+// Lets the workers in as they come, until the source has said its verdict. Who
+// comes again has failed at its own end, perhaps after it was let in: the new
+// connection takes the place. A device that fails one leaves it to the others.
+Result<std::vector<RdmaWorker>> admit_all(RdmaListener& listener,
+                                          const RdmaSecret& secret,
+                                          const TcpStream& control,
                                           const RdmaOptions& options,
                                           const Deadline& deadline) {
+  std::vector<RdmaWorker> workers(options.streams);
+  std::optional<Error> trouble;
+  for (;;) {
+    auto come =
+        listener.await_any(secret, 0, options.streams, options.device_limits,
+                           control.fd(), deadline);
+    if (!come && come.error().code == ErrorCode::kCancelled) break;
+    if (!come && (come.error().code == ErrorCode::kTimeout ||
+                  come.error().code == ErrorCode::kUnreachable)) {
+      return std::move(come).error();
+    }
+    auto admitted = come ? admit(std::move(come->endpoint), options)
+                         : Result<RdmaWorker>(come.error());
+    if (admitted) {
+      std::swap(workers[come->worker], *admitted);
+    } else {
+      spdlog::warn("{}", admitted.error().message);
+      trouble = admitted.error();
+    }
+  }
+  for (const RdmaWorker& worker : workers) {
+    if (worker.endpoint != nullptr) continue;
+    if (trouble) return *trouble;
+    return make_error(ErrorCode::kUnreachable,
+                      "the source cannot come by RDMA");
+  }
+  return workers;
+}
+
+// Offers, and says whether all has been agreed by the time of the verdict.
+Result<std::vector<RdmaWorker>> offer_and_admit(Result<RdmaListener> listener,
+                                                TcpStream& control,
+                                                const RdmaOptions& options,
+                                                const Deadline& deadline) {
   RdmaOffer offer;
   offer.workers = options.streams;
   offer.addresses.resize(options.device_addresses.size());
@@ -90,13 +134,7 @@ Result<std::vector<RdmaWorker>> admit_all(Result<RdmaListener> listener,
   }
   CAUSEWAY_TRY(send_whole(control, encode_offer(offer), deadline));
   if (!listener) return std::move(listener).error();
-  std::vector<RdmaWorker> admitted;
-  for (uint16_t worker = 0; worker < options.streams; ++worker) {
-    CAUSEWAY_ASSIGN(RdmaWorker one, admit(*listener, offer.secret, worker,
-                                          options, control, deadline));
-    admitted.push_back(std::move(one));
-  }
-  return admitted;
+  return admit_all(*listener, offer.secret, control, options, deadline);
 }
 
 Result<RdmaVerdict> await_verdict(TcpStream& control,
@@ -144,7 +182,8 @@ Result<RdmaHandshake> shake_hands_with_source(TcpListener& listener,
                                           options.timeout, options.tls));
   TcpStream& control = agreed.streams.front();
   const Deadline deadline(options.timeout);
-  auto admitted = admit_all(std::move(device), control, options, deadline);
+  auto admitted =
+      offer_and_admit(std::move(device), control, options, deadline);
   if (!admitted && options.required) return std::move(admitted).error();
   CAUSEWAY_ASSIGN(const RdmaVerdict verdict, await_verdict(control, deadline));
   if (verdict == RdmaVerdict::kRdma) {

@@ -31,6 +31,7 @@ struct RdmaWorker {
   std::unique_ptr<RdmaEndpoint> endpoint;
   StagingRing ring;     // this end's
   RdmaWelcome welcome;  // of a source: what the target said
+  size_t fabric = 0;    // of a source: of options.device_addresses
 };
 
 struct RdmaHandshake {

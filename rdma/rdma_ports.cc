@@ -13,13 +13,19 @@ Result<RdmaPorts> RdmaPorts::between(const RdmaOptions& source,
                       theirs.size(), ours.size());
   }
   RdmaPorts ports(source.timeout);
+  std::optional<Error> unusable;
   for (size_t i = 0; i < ours.size(); ++i) {
     if (theirs[i].empty()) continue;
-    CAUSEWAY_ASSIGN(const auto from, resolve_address(ours[i], true));
-    CAUSEWAY_ASSIGN(const auto to, resolve_address(theirs[i], false));
-    ports.ports_.push_back({from.front(), to.front()});
+    const auto from = numeric_address(ours[i]);
+    const auto to = numeric_address(theirs[i]);
+    if (!from || !to) {
+      unusable = from ? to.error() : from.error();
+      continue;
+    }
+    ports.ports_.push_back({*from, *to, i});
   }
   if (!ports.ports_.empty()) return ports;
+  if (unusable) return *unusable;
   return make_error(ErrorCode::kUnreachable,
                     "the target's verbs device is not there");
 }

@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -20,16 +21,19 @@ class RdmaPorts {
   struct Port {
     SocketAddress from;
     SocketAddress to;
+    size_t fabric = 0;  // of the addresses of both
     std::optional<Error> broken{};
   };
 
   // kUnreachable: the target has none of its devices; kIncompatible: the ends
-  // do not speak of the same fabrics.
+  // do not speak of the same fabrics; kInvalidArgument: no address of an end is
+  // one. Numbers alone: no name server is asked for what a peer says.
   static Result<RdmaPorts> between(const RdmaOptions& source,
                                    const RdmaOffer& target);
 
   // connect(port, patience) -> Result<Connection>, at the port whose turn it is
-  // and then at the others. The error is the first's.
+  // and then at the others. The error is the first's. All together wait no
+  // longer than kRdmaConnectMax for ports that do not answer.
   template <typename Connect>
   auto connect(size_t turn, Connect connect)
       -> decltype(connect(std::declval<const Port&>(), Duration())) {
@@ -45,7 +49,8 @@ class RdmaPorts {
   }
 
  private:
-  explicit RdmaPorts(Duration timeout) : timeout_(timeout) {}
+  explicit RdmaPorts(Duration timeout)
+      : timeout_(std::min(timeout, kRdmaConnectMax)) {}
 
   Duration timeout_;
   std::vector<Port> ports_;  // at least one

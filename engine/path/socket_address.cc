@@ -27,8 +27,9 @@ std::string SocketAddress::text() const {
   return HostPort{host.data(), port()}.text();
 }
 
-Result<std::vector<SocketAddress>> resolve_address(std::string_view text,
-                                                   bool passive) {
+namespace {
+
+Result<std::vector<SocketAddress>> look_up(std::string_view text, int flags) {
   const auto parsed = parse_host_port(text);
   if (!parsed) {
     return make_error(ErrorCode::kInvalidArgument,
@@ -38,7 +39,7 @@ Result<std::vector<SocketAddress>> resolve_address(std::string_view text,
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0);
+  hints.ai_flags = AI_NUMERICSERV | flags;
   addrinfo* found = nullptr;
   const int status =
       ::getaddrinfo(parsed->host.c_str(), std::to_string(parsed->port).c_str(),
@@ -58,6 +59,18 @@ Result<std::vector<SocketAddress>> resolve_address(std::string_view text,
     addresses.push_back(address);
   }
   return addresses;
+}
+
+}  // namespace
+
+Result<std::vector<SocketAddress>> resolve_address(std::string_view text,
+                                                   bool passive) {
+  return look_up(text, passive ? AI_PASSIVE : 0);
+}
+
+Result<SocketAddress> numeric_address(std::string_view text) {
+  CAUSEWAY_ASSIGN(const auto found, look_up(text, AI_NUMERICHOST));
+  return found.front();
 }
 
 SocketAddress local_address(int fd) {

@@ -30,6 +30,9 @@ struct SocketAddress {
 Result<std::vector<SocketAddress>> resolve_address(std::string_view text,
                                                    bool passive);
 
+// The same of numbers alone, so that nobody is asked: for what a peer says.
+Result<SocketAddress> numeric_address(std::string_view text);
+
 // The local or the remote end of a socket.
 SocketAddress local_address(int fd);
 SocketAddress remote_address(int fd);

@@ -169,13 +169,12 @@ void CodecChooser::learn(size_t ran, const CodecInterval& seen) {
 }
 
 // What a level lately did counts, not what it might do: whatever held it up is
-// not always what the estimate knows of. All is forgotten when a level does
-// otherwise than before.
+// not always what the estimate knows of.
 void CodecChooser::remember(size_t ran, const CodecInterval& seen,
                             std::array<Estimate, kChoices>& estimates) {
   ++interval_;
   if (settled_) {
-    note_done(done_[ran], rate_of(seen));
+    note_done(done_[ran], seen);
     estimates[ran].bytes_s = estimates[ran].hoped_bytes_s = done_[ran].bytes_s;
   }
   for (size_t i = 0; i < kChoices; ++i) {
@@ -187,9 +186,11 @@ void CodecChooser::remember(size_t ran, const CodecInterval& seen,
   }
 }
 
-// One interval that is otherwise is the machine's restlessness; some in a row
-// are another time.
-void CodecChooser::note_done(Done& done, double rate) {
+// One interval that is otherwise is the machine's restlessness; some in a row,
+// or one by far, are another time: all is forgotten.
+void CodecChooser::note_done(Done& done, const CodecInterval& seen) {
+  const double rate = rate_of(seen);
+  if (interval_ - done.interval > kMemory) done = {};
   const double change = done.bytes_s > 0 ? rate / done.bytes_s - 1 : 0;
   if (std::abs(change) <= kChange) {
     done.otherwise = 0;
@@ -202,7 +203,7 @@ void CodecChooser::note_done(Done& done, double rate) {
       change > kChangeAtOnce || change < 1 / (1 + kChangeAtOnce) - 1;
   if (at_once || std::abs(done.otherwise) >= kChangesInRow) {
     done_.fill({});
-    link_bytes_s_ = 0;
+    link_bytes_s_ = static_cast<double>(seen.wire_bytes) / seconds(seen.time);
   }
   if (done.bytes_s == 0) {
     done.bytes_s = rate;

@@ -69,7 +69,7 @@ class CodecChooser {
     double gain = 1;  // ratio - 1, as a multiple
     bool tried = false;
   };
-  // What it did when it last ran.
+  // What it lately did, a mean of the last times.
   struct Done {
     double bytes_s = 0;
     uint32_t interval = 0;
@@ -83,7 +83,7 @@ class CodecChooser {
 
   void remember(size_t ran, const CodecInterval& seen,
                 std::array<Estimate, kChoices>& estimates);
-  void note_done(Done& done, double rate);
+  void note_done(Done& done, const CodecInterval& seen);
   void learn(size_t ran, const CodecInterval& seen);
   void learn_link(size_t ran, const CodecInterval& seen);
   Estimate estimate(size_t choice, const CodecInterval& seen) const;

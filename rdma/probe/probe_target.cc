@@ -10,8 +10,14 @@ Instant RdmaProbeTarget::step(Instant now) {
     if (!worker_.endpoint->arm(/*sent_too=*/false)) gone_ = true;
     moved = take();
   }
-  if (!moved) gone_ = true;
+  if (!moved || !source_is_there()) gone_ = true;
   return moved && *moved ? now : kNever;
+}
+
+bool RdmaProbeTarget::source_is_there() {
+  std::byte said{};
+  return control_.receive(std::span(&said, 1)).state ==
+         StreamIo::State::kBlocked;
 }
 
 Result<bool> RdmaProbeTarget::take() {

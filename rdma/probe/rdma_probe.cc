@@ -123,7 +123,7 @@ class Source final : public RdmaProbeSource {
     entered_ = now;
   }
 
-  TcpStream control_;  // its end is the probe's
+  TcpStream control_;  // says nothing; its end tells the target
   std::unique_ptr<RdmaEndpoint> endpoint_;
   StagingRing ring_;
   const RdmaWelcome welcome_;
@@ -208,9 +208,7 @@ Status Source::post_one() {
 }
 
 Result<Instant> Source::measure_one(Instant now) {
-  if (posted_ > completed_) {  // of an earlier step
-    CAUSEWAY_TRY(check_silence(now));
-  } else {
+  if (posted_ == completed_) {
     if (posted_ > 0) meter_.end(now);
     if (meter_.enough(now - *entered_, std::chrono::duration_cast<Duration>(
                                            kLatencyShare * time_))) {
@@ -228,9 +226,11 @@ Result<Instant> Source::measure_one(Instant now) {
   for (int i = 0; i < kPollsMax; ++i) {
     CAUSEWAY_ASSIGN(const bool moved, take_completion());
     if (!moved) continue;
-    if (completed_ % kSampleTrips == 0) break;
+    moved_at_ = now;
+    if (completed_ % kSampleTrips == 0) return now;
     CAUSEWAY_TRY(post_one());
   }
+  CAUSEWAY_TRY(check_silence(now));
   return now;
 }
 

@@ -64,12 +64,21 @@ Result<std::unique_ptr<RdmaEndpoint>> RdmaEndpoint::make(
 
 RdmaEndpoint::~RdmaEndpoint() { disconnect(); }
 
+void RdmaEndpoint::shorten_not_ready() {
+  ibv_qp_attr wanted{};
+  wanted.min_rnr_timer = kRdmaNotReadyTimer;
+  [[maybe_unused]] const int rc =
+      ibv_modify_qp(id_->qp, &wanted, IBV_QP_MIN_RNR_TIMER);
+}
+
 void RdmaEndpoint::disconnect() {
   if (id_ == nullptr || id_->qp == nullptr) return;
   rdma_disconnect(id_.get());
   // rdma_destroy_qp() would not say whether it is gone; what cannot be taken
-  // from the device by us goes with the process. EIO: the device itself has
-  // been taken away, and the kernel has destroyed all that was on it.
+  // from the device by us goes with the process. EIO: the device itself is
+  // being taken away; the kernel destroys what is on it, in its own time. Until
+  // then what keeps late WRITEs off is the source, whose own queue pair is gone
+  // before anything of it goes another way, and the fence before PREPARED.
   const int error = ibv_destroy_qp(id_->qp);
   CAUSEWAY_ASSERT(error == 0 || error == EIO);
   id_->qp = nullptr;

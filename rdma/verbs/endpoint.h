@@ -121,6 +121,8 @@ class RdmaEndpoint {
   std::string device() const { return ibv_get_device_name(id_->verbs->device); }
 
   // Set-up alone.
+  // The peer asks again soon where it meets no receive buffer; best effort.
+  void shorten_not_ready();
   rdma_cm_id* id() const { return id_.get(); }
   rdma_event_channel* events() const { return events_.get(); }
 

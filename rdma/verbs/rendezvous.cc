@@ -18,7 +18,8 @@ constexpr int kResolveMs = 5000;  // of the kernel's own, within the deadline
 // The first bytes of a request: another protocol is told apart.
 constexpr uint32_t kRequestMagic = 0x52'41'57'43;  // "CWAR"
 constexpr uint16_t kRequestVersion = 1;
-constexpr size_t kRequestBytes = 4 + 2 + 2 + sizeof(RdmaSecret);
+constexpr size_t kWorkerAt = 4 + 2;
+constexpr size_t kRequestBytes = kWorkerAt + 2 + sizeof(RdmaSecret);
 using RequestBytes = std::array<std::byte, kRequestBytes>;
 static_assert(kRequestBytes <= 56, "rdma_cm's private data of a request");
 
@@ -34,17 +35,25 @@ RequestBytes encode_request(const RdmaSecret& secret, uint16_t worker) {
   return bytes;
 }
 
-// In time that does not depend on where they differ. RoCE pads: more bytes than
-// were sent may come.
-bool matches(const rdma_conn_param& request, const RequestBytes& wanted) {
+// Who asks, if it knows the secret: compared in time that does not depend on
+// where they differ. RoCE pads: more bytes than were sent may come.
+std::optional<uint16_t> worker_of(const rdma_conn_param& request,
+                                  const RdmaSecret& secret) {
+  const RequestBytes known = encode_request(secret, 0);
   if (request.private_data == nullptr ||
-      request.private_data_len < wanted.size()) {
-    return false;
+      request.private_data_len < known.size()) {
+    return std::nullopt;
   }
-  const auto* said = static_cast<const std::byte*>(request.private_data);
+  const std::span said(static_cast<const std::byte*>(request.private_data),
+                       known.size());
   std::byte differ{0};
-  for (size_t i = 0; i < wanted.size(); ++i) differ |= wanted[i] ^ said[i];
-  return differ == std::byte{0};
+  for (size_t i = 0; i < known.size(); ++i) {
+    const bool is_worker = i >= kWorkerAt && i < kWorkerAt + sizeof(uint16_t);
+    if (!is_worker) differ |= known[i] ^ said[i];
+  }
+  if (differ != std::byte{0}) return std::nullopt;
+  ByteReader in(said.subspan(kWorkerAt));
+  return in.get<uint16_t>();
 }
 
 Result<EventChannel> open_events() {
@@ -74,12 +83,12 @@ struct Event {
   int status = 0;
   rdma_cm_id* id = nullptr;
   std::vector<std::byte> said;
-  bool knows = false;
+  std::optional<uint16_t> worker{};  // of a request by who knows the secret
   uint8_t reads = 0;  // of a request: what the peer can start and answer
 };
 
 Result<Event> next_event(rdma_event_channel* events, const Deadline& deadline,
-                         const RequestBytes* wanted = nullptr) {
+                         const RdmaSecret* secret = nullptr) {
   for (;;) {
     if (!wait_ready(events->fd, POLLIN, deadline)) {
       return make_error(ErrorCode::kTimeout,
@@ -90,14 +99,14 @@ Result<Event> next_event(rdma_event_channel* events, const Deadline& deadline,
       if (errno == EAGAIN || errno == EINTR) continue;
       return errno_error(errno, "rdma_get_cm_event");
     }
-    Event copy{event->event, event->status, event->id, {}, false, 0};
+    Event copy{event->event, event->status, event->id, {}, {}, 0};
     const rdma_conn_param& param = event->param.conn;
     copy.reads = std::min(param.initiator_depth, param.responder_resources);
     if (param.private_data != nullptr) {
       const auto* said = static_cast<const std::byte*>(param.private_data);
       copy.said.assign(said, said + param.private_data_len);
     }
-    copy.knows = wanted != nullptr && matches(param, *wanted);
+    if (secret != nullptr) copy.worker = worker_of(param, *secret);
     rdma_ack_cm_event(event);
     return copy;
   }
@@ -280,21 +289,21 @@ Status RdmaListener::forget(rdma_cm_id* gone) {
                     "the verbs device of {} has been taken away", address);
 }
 
-Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
-    const RdmaSecret& secret, uint16_t worker, const DeviceLimits& limits,
-    int called_off_fd, const Deadline& deadline) {
-  const RequestBytes wanted = encode_request(secret, worker);
+Result<RdmaListener::Arrival> RdmaListener::await_any(
+    const RdmaSecret& secret, uint16_t first, uint16_t workers,
+    const DeviceLimits& limits, int called_off_fd, const Deadline& deadline) {
   for (;;) {
     CAUSEWAY_TRY(await_request(events_->fd, called_off_fd, deadline));
     CAUSEWAY_ASSIGN(const Event event,
-                    next_event(events_.get(), deadline, &wanted));
+                    next_event(events_.get(), deadline, &secret));
     if (event.type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
       CAUSEWAY_TRY(forget(event.id));
       continue;
     }
     if (event.type != RDMA_CM_EVENT_CONNECT_REQUEST) continue;
     ConnectionId id(event.id);
-    if (!event.knows) {
+    if (!event.worker || *event.worker < first ||
+        *event.worker - first >= workers) {
       rdma_reject(id.get(), nullptr, 0);
       continue;
     }
@@ -305,8 +314,16 @@ Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
     CAUSEWAY_ASSIGN(auto endpoint,
                     RdmaEndpoint::make(std::move(id), std::move(own), limits));
     endpoint->limit_reads(event.reads);
-    return endpoint;
+    return Arrival{*event.worker, std::move(endpoint)};
   }
+}
+
+Result<std::unique_ptr<RdmaEndpoint>> RdmaListener::await(
+    const RdmaSecret& secret, uint16_t worker, const DeviceLimits& limits,
+    int called_off_fd, const Deadline& deadline) {
+  CAUSEWAY_ASSIGN(Arrival come, await_any(secret, worker, 1, limits,
+                                          called_off_fd, deadline));
+  return std::move(come.endpoint);
 }
 
 Status RdmaListener::accept(RdmaEndpoint& endpoint,
@@ -320,7 +337,10 @@ Status RdmaListener::accept(RdmaEndpoint& endpoint,
     return errno_error(errno, "rdma_accept");
   }
   CAUSEWAY_ASSIGN(const Event event, next_event(endpoint.events(), deadline));
-  if (event.type == RDMA_CM_EVENT_ESTABLISHED) return {};
+  if (event.type == RDMA_CM_EVENT_ESTABLISHED) {
+    endpoint.shorten_not_ready();
+    return {};
+  }
   return make_error(ErrorCode::kConnectionLost,
                     "the source's RDMA connection was not made: {}",
                     rdma_event_str(event.type));

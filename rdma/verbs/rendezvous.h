@@ -65,9 +65,19 @@ class RdmaListener {
   // Where it really listens, in that order; empty: no device has it.
   std::vector<std::string> addresses() const;
 
-  // The end of `worker` that asks with `secret`, at any of the addresses;
-  // `limits` as RdmaEndpoint::make. It is not connected before accept().
-  // kCancelled: `called_off_fd` became readable first.
+  struct Arrival {
+    uint16_t worker = 0;
+    std::unique_ptr<RdmaEndpoint> endpoint;
+  };
+  // The end of one of `workers` workers from `first` on that asks with
+  // `secret`, at any of the addresses; `limits` as RdmaEndpoint::make. It is
+  // not connected before accept(). kCancelled: `called_off_fd` became readable
+  // first; kTimeout; kUnreachable: the last device has been taken away;
+  // anything else: one that asked could not be taken, the others may.
+  Result<Arrival> await_any(const RdmaSecret& secret, uint16_t first,
+                            uint16_t workers, const DeviceLimits& limits,
+                            int called_off_fd, const Deadline& deadline);
+  // The same for one of them alone.
   Result<std::unique_ptr<RdmaEndpoint>> await(const RdmaSecret& secret,
                                               uint16_t worker,
                                               const DeviceLimits& limits,

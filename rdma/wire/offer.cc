@@ -11,7 +11,8 @@ namespace {
 constexpr uint32_t kOfferMagic = 0x4f'52'57'43;    // "CWRO"
 constexpr uint32_t kVerdictMagic = 0x56'52'57'43;  // "CWRV"
 constexpr uint16_t kVersion = 2;
-constexpr size_t kSecretAt = 8;
+constexpr size_t kWorkersAt = 6;
+constexpr size_t kSecretAt = RdmaOffer::kHeadBytes;
 constexpr size_t kPortsAt = kSecretAt + sizeof(RdmaSecret);
 constexpr size_t kAddressesAt = kPortsAt + 4;
 constexpr size_t kAddressBytes = RdmaOffer::kAddressBytesMax + 1;
@@ -54,15 +55,11 @@ std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer) {
   return bytes;
 }
 
-Result<RdmaOffer> decode_offer(
-    std::span<const std::byte, RdmaOffer::kBytes> bytes) {
+Status check_offer_head(
+    std::span<const std::byte, RdmaOffer::kHeadBytes> bytes) {
   ByteReader in(bytes);
   const auto magic = in.get<uint32_t>();
   const auto version = in.get<uint16_t>();
-  RdmaOffer offer;
-  offer.workers = in.get<uint16_t>();
-  std::copy_n(bytes.begin() + kSecretAt, offer.secret.size(),
-              offer.secret.begin());
   if (magic != kOfferMagic) return no_offer();
   if (version != kVersion) {
     return make_error(ErrorCode::kIncompatible,
@@ -70,6 +67,17 @@ Result<RdmaOffer> decode_offer(
                       "version {}",
                       version, kVersion);
   }
+  return {};
+}
+
+Result<RdmaOffer> decode_offer(
+    std::span<const std::byte, RdmaOffer::kBytes> bytes) {
+  CAUSEWAY_TRY(check_offer_head(bytes.first<RdmaOffer::kHeadBytes>()));
+  ByteReader in(bytes.subspan(kWorkersAt));
+  RdmaOffer offer;
+  offer.workers = in.get<uint16_t>();
+  std::copy_n(bytes.begin() + kSecretAt, offer.secret.size(),
+              offer.secret.begin());
   ByteReader ports_in(bytes.subspan(kPortsAt));
   const auto ports = ports_in.get<uint32_t>();
   if (ports > kRdmaPortsMax) return no_offer();

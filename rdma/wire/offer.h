@@ -23,6 +23,7 @@ namespace causeway {
 using RdmaSecret = std::array<std::byte, 32>;
 
 struct RdmaOffer {
+  static constexpr size_t kHeadBytes = 8;  // magic to workers, in any version
   static constexpr size_t kAddressBytesMax = 63;
   static constexpr size_t kBytes = 44 + kRdmaPortsMax * (kAddressBytesMax + 1);
   uint16_t workers = 0;
@@ -34,6 +35,8 @@ struct RdmaOffer {
 
 std::array<std::byte, RdmaOffer::kBytes> encode_offer(const RdmaOffer& offer);
 // Bytes from outside. kIncompatible: another version; kPeerBroken: no offer.
+Status check_offer_head(
+    std::span<const std::byte, RdmaOffer::kHeadBytes> bytes);
 Result<RdmaOffer> decode_offer(
     std::span<const std::byte, RdmaOffer::kBytes> bytes);
 

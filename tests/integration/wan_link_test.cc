@@ -243,7 +243,9 @@ TEST_F(WanLinkTest, JumboFramesPassWhole) {
   ASSERT_EQ(::send(a_.get(), jumbo.data(), jumbo.size(), 0),
             static_cast<ssize_t>(jumbo.size()));
   EXPECT_EQ(read_all(milliseconds(500)), 1u);
-  EXPECT_LE(count("a-to-b", "delivered_frames"), before + 3);
+  // Cut for 1,500 it would be seven; what interfaces say of themselves, for
+  // longer on a busy machine, comes in between.
+  EXPECT_LT(count("a-to-b", "delivered_frames"), before + 7);
 }
 
 TEST_F(WanLinkTest, WhatIsWrongIsSaid) {

@@ -145,5 +145,20 @@ TEST_F(RdmaHardwareTest, AListenerWhoseDeviceIsTakenAway) {
   EXPECT_EQ(come.error().code, ErrorCode::kUnreachable) << come.error().message;
 }
 
+// It goes on listening at the other: until its time is over.
+TEST_F(RdmaHardwareTest, AListenerThatLosesOneOfTwoDevices) {
+  const auto [source, target] = RdmaLab::addresses();
+  RdmaListener listener =
+      RdmaListener::listen({target + ":0", source + ":0"}).value();
+  hardware("unplug " + target);
+  const UniqueFd never(::eventfd(0, EFD_CLOEXEC));
+  const auto come = listener.await(RdmaSecret{}, 0, {}, never.get(),
+                                   Deadline(std::chrono::seconds(3)));
+  ASSERT_FALSE(come);
+  EXPECT_EQ(come.error().code, ErrorCode::kTimeout) << come.error().message;
+  EXPECT_EQ(listener.addresses()[0], "");
+  EXPECT_NE(listener.addresses()[1], "");
+}
+
 }  // namespace
 }  // namespace causeway

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/control/limits.h"
+#include "rdma/limits.h"
 
 namespace causeway {
 
@@ -23,6 +24,8 @@ inline constexpr std::chrono::milliseconds kMoverListenTimeout{5000};
 // From the reservation to the first word of the source's mover. Longer means
 // that the source's agent died in between.
 inline constexpr std::chrono::milliseconds kMoverConnectTimeout{10000};
+static_assert(kMoverConnectTimeout >= 2 * kRdmaConnectMax,
+              "where RDMA cannot be had there is time for TCP");
 
 // A mover that was told to cancel puts its guest back and ends in
 // milliseconds; one that hangs is killed.

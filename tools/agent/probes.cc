@@ -63,8 +63,9 @@ control::PathProbe trouble(const std::string& path, const Error& error) {
   return probe;
 }
 
-// What holds for every path between the two.
-bool is_of_the_host(const Error& error) {
+// What holds for every path between the two; a fabric may be away alone.
+bool is_of_the_host(const std::string& path, const Error& error) {
+  if (path == "rdma") return error.code == ErrorCode::kCancelled;
   return error.code == ErrorCode::kPermission ||
          error.code == ErrorCode::kUnreachable ||
          error.code == ErrorCode::kCancelled;
@@ -92,7 +93,7 @@ Status Probes::probe(const control::ProbeRequest& request,
   }
   for (const std::string& path : paths) {
     auto result = measure(*target, request, path, sink);
-    if (!result && is_of_the_host(result.error())) {
+    if (!result && is_of_the_host(path, result.error())) {
       return std::move(result).error();
     }
     const control::PathProbe probe =

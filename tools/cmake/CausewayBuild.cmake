@@ -139,7 +139,8 @@ endfunction()
 # a case. Skipped cases are gathered by tools/check from the output.
 # COST: about how long it takes; what takes longest starts first.
 # WAITS: for a long line, a time-out, a process, most of that. Of those two share
-# a core: PROCESSORS counts halves of one, so that 2 cores are `ctest -j 4`.
+# a core: PROCESSORS counts halves of one, so that 2 cores are `ctest -j 4`. Not
+# so with a sanitizer, which makes work of what waited.
 # GoogleTest's headers are parsed once a build (tests/CMakeLists.txt).
 function(causeway_test name)
   cmake_parse_arguments(ARG "WAITS" "TIMEOUT;COST" "SOURCES;DEPS;LABELS" ${ARGN})
@@ -154,18 +155,19 @@ function(causeway_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  if(NOT ARG_COST)
-    set(ARG_COST 1)
-  endif()
   set(processors 2)
-  if(ARG_WAITS)
+  if(ARG_WAITS AND NOT CAUSEWAY_SANITIZE)
     set(processors 1)
   endif()
   add_test(NAME ${name}${CAUSEWAY_TEST_SUFFIX} COMMAND ${name})
   set_tests_properties(${name}${CAUSEWAY_TEST_SUFFIX} PROPERTIES
     TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
-    COST ${ARG_COST} PROCESSORS ${processors}
+    PROCESSORS ${processors}
     ENVIRONMENT "CAUSEWAY_BIN=${CMAKE_BINARY_DIR}/bin")
+  if(ARG_COST)
+    set_tests_properties(${name}${CAUSEWAY_TEST_SUFFIX} PROPERTIES
+      COST ${ARG_COST})
+  endif()
 endfunction()
 
 # causeway_grpc_test(NAME): gRPC is not built for ThreadSanitizer, which cannot

@@ -145,12 +145,18 @@ json report_json(const MigrationReport& report, const ProcessUse& use) {
           {"engine", std::move(engine)}};
 }
 
+// The fabrics by which something went, each once.
 nlohmann::json rdma_json(const MoverRdma& rdma,
-                         const std::vector<std::string>& devices,
+                         const std::vector<RdmaRoute>& routes,
                          const RdmaTally& tally) {
   std::vector<std::string> fabrics;
-  for (const MoverRdma::Device& device : rdma.devices) {
-    fabrics.push_back(device.fabric);
+  std::vector<std::string> devices;
+  for (const RdmaRoute& route : routes) {
+    const std::string& fabric = rdma.devices[route.fabric].fabric;
+    if (std::count(fabrics.begin(), fabrics.end(), fabric) == 0) {
+      fabrics.push_back(fabric);
+    }
+    devices.push_back(route.device);
   }
   return {{"fabrics", fabrics},
           {"devices", devices},

@@ -10,6 +10,7 @@
 #include "engine/base/result.h"
 #include "engine/migration/report.h"
 #include "engine/migration/source_session.h"
+#include "rdma/rdma_connector.h"
 #include "rdma/rdma_tally.h"
 #include "tools/mover/mover_spec.h"
 #include "tools/mover/process_use.h"
@@ -34,9 +35,9 @@ nlohmann::json report_json(const MigrationReport& report,
 nlohmann::json lanes_json(const std::vector<LaneReport>& lanes);
 
 // Of an rdma path: its member of the report.
-// `devices`: of this end, by worker.
+// `routes`: by worker.
 nlohmann::json rdma_json(const MoverRdma& rdma,
-                         const std::vector<std::string>& devices,
+                         const std::vector<RdmaRoute>& routes,
                          const RdmaTally& tally);
 
 // One line; a reader that is gone is no trouble (its end is noticed on stdin).

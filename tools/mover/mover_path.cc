@@ -86,7 +86,7 @@ Result<MoverPath> connect_path(const MoverSpec& spec,
                     RdmaConnector::connect(spec.peer, spec.token,
                                            rdma_options(spec, ground)));
     return MoverPath{std::move(rdma.path), nullptr, rdma.tally,
-                     std::move(rdma.devices), std::move(rdma.why_not)};
+                     std::move(rdma.routes), std::move(rdma.why_not)};
   }
   if (spec.path == PathKind::kWan && !spec.lanes.empty()) {
     CAUSEWAY_ASSIGN(

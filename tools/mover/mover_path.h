@@ -13,6 +13,7 @@
 #include "engine/path/path.h"
 #include "engine/path/tcp/tcp_listener.h"
 #include "rdma/probe/rdma_probe.h"
+#include "rdma/rdma_connector.h"
 #include "rdma/rdma_path_listener.h"
 #include "rdma/rdma_tally.h"
 #include "tools/mover/mover_spec.h"
@@ -22,10 +23,10 @@ namespace causeway {
 
 struct MoverPath {
   std::unique_ptr<OutboundPath> path;
-  const OutboundLanes* lanes = nullptr;     // of a striped path: the same
-  const RdmaTally* tally = nullptr;         // of an rdma path: its own
-  std::vector<std::string> rdma_devices{};  // ... by worker
-  std::string why_not_rdma{};               // of a tcp path that was to be one
+  const OutboundLanes* lanes = nullptr;  // of a striped path: the same
+  const RdmaTally* tally = nullptr;      // of an rdma path: its own
+  std::vector<RdmaRoute> rdma_routes{};  // ... by worker
+  std::string why_not_rdma{};            // of a tcp path that was to be one
 };
 
 // What of the mover a path may reach behind the processor's back, or must know;

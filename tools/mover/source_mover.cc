@@ -82,9 +82,9 @@ class SourceMover {
   std::unique_ptr<ShimGuest> guest_;
   std::unique_ptr<GuestImage> image_;
   std::unique_ptr<OutboundPath> path_;
-  const OutboundLanes* lanes_ = nullptr;   // of a striped path_: the same
-  const RdmaTally* tally_ = nullptr;       // of an rdma path: its own
-  std::vector<std::string> rdma_devices_;  // ... by worker
+  const OutboundLanes* lanes_ = nullptr;  // of a striped path_: the same
+  const RdmaTally* tally_ = nullptr;      // of an rdma path: its own
+  std::vector<RdmaRoute> rdma_routes_;    // ... by worker
   std::string why_not_rdma_;
   std::unique_ptr<ControlChannel> control_;
   std::vector<std::unique_ptr<BulkChannel>> channels_;
@@ -112,7 +112,7 @@ Status SourceMover::open() {
   path_ = std::move(path.path);
   lanes_ = path.lanes;
   tally_ = path.tally;
-  rdma_devices_ = std::move(path.rdma_devices);
+  rdma_routes_ = std::move(path.rdma_routes);
   why_not_rdma_ = std::move(path.why_not_rdma);
   CAUSEWAY_ASSIGN(control_, path_->open_control());
   CAUSEWAY_TRY(open_senders());
@@ -176,7 +176,7 @@ int SourceMover::run(CommandReader& commands) {
   if (tally_ != nullptr) {
     // Control and the streams that stand by are; what goes by RDMA is not.
     report["encryption"] = "none";
-    report["rdma"] = rdma_json(*spec_.rdma, rdma_devices_, *tally_);
+    report["rdma"] = rdma_json(*spec_.rdma, rdma_routes_, *tally_);
   }
   write_event(done_event(std::move(report)));
   return 0;
