@@ -14,7 +14,7 @@ namespace causeway {
 namespace {
 
 constexpr size_t kPieceBytes = kRdmaExtentBytesMax;
-constexpr size_t kPieces = 16;
+constexpr size_t kPiecesMax = 16;
 constexpr uint32_t kShortBytes = 4096;
 // Of each latency: enough for a middle one; a slow line ends them earlier.
 constexpr size_t kSamplesMax = 500;
@@ -78,11 +78,14 @@ class LatencyMeter {
 
 class Source final : public RdmaProbeSource {
  public:
-  Source(RdmaHandshake agreed, Duration time, uint64_t bytes_max)
+  Source(RdmaHandshake agreed, uint64_t pinned_bytes_max, Duration time,
+         uint64_t bytes_max)
       : control_(std::move(agreed.streams.front())),
         endpoint_(std::move(agreed.workers.front().endpoint)),
         ring_(std::move(agreed.workers.front().ring)),
         welcome_(agreed.workers.front().welcome),
+        pieces_max_(
+            std::clamp<size_t>(pinned_bytes_max / kPieceBytes, 1, kPiecesMax)),
         time_(time),
         bytes_max_(bytes_max),
         messages_max_(
@@ -127,6 +130,7 @@ class Source final : public RdmaProbeSource {
   std::unique_ptr<RdmaEndpoint> endpoint_;
   StagingRing ring_;
   const RdmaWelcome welcome_;
+  const size_t pieces_max_;  // within what this host may pin for a move
   const Duration time_;
   const uint64_t bytes_max_;
   const uint32_t messages_max_;
@@ -182,13 +186,14 @@ Result<Instant> Source::advance(Instant now) {
 }
 
 Result<Instant> Source::register_one(Instant now) {
-  if (pieces_.size() < kPieces) {
+  if (pieces_.size() < pieces_max_) {
     CAUSEWAY_ASSIGN(FreshPiece piece, FreshPiece::registered(*endpoint_));
     pieces_.push_back(std::move(piece));
     return now;
   }
-  figures_.registration_bytes_s = static_cast<double>(kPieces * kPieceBytes) /
-                                  std::max(seconds(now - *entered_), 1e-9);
+  figures_.registration_bytes_s =
+      static_cast<double>(pieces_max_ * kPieceBytes) /
+      std::max(seconds(now - *entered_), 1e-9);
   pieces_.clear();
   enter(Phase::kRead, now);
   return now;
@@ -308,7 +313,8 @@ Result<std::unique_ptr<RdmaProbeSource>> RdmaProbeSource::connect(
   readable.staging_readable = true;
   CAUSEWAY_ASSIGN(RdmaHandshake agreed,
                   shake_hands_with_target(address, token, readable));
-  auto source = std::make_unique<Source>(std::move(agreed), time, bytes_max);
+  auto source = std::make_unique<Source>(
+      std::move(agreed), options.pinned_bytes_max, time, bytes_max);
   source->look_at_port();
   return std::unique_ptr<RdmaProbeSource>(std::move(source));
 }
