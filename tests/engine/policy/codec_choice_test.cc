@@ -256,7 +256,7 @@ TEST(CodecChoice, TakesNoOtherLimitForTheLink) {
   });
 }
 
-// Times that are half as long or twice as long as they should be tell less, and
+// Times of two thirds to one and a half of what they should be tell less, and
 // not at once.
 TEST(CodecChoice, IsNotMisledByARestlessMachine) {
   const uint64_t seed = seed_of_run();
